@@ -1,0 +1,2 @@
+// Package cloudlb holds what the service packages share.
+package cloudlb
