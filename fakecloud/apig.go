@@ -1,0 +1,537 @@
+package fakecloud
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// VPCChannel is a VPC channel of APIG or ROMA Connect to start with. The same
+// channel answers under /apic/ and /apigw/.
+type VPCChannel struct {
+	// ID and Name default to generated ones.
+	ID   string
+	Name string
+	// InstanceID is the gateway it belongs to. One that does not exist is made;
+	// a generated one when empty.
+	InstanceID string
+	// Port is the members' port where they have none of their own: 80 by
+	// default.
+	Port int
+	// MemberType is "ip" (the default) or "ecs".
+	MemberType string
+	// HealthCheck makes the health of members known.
+	HealthCheck bool
+	// Groups are the names of the member groups.
+	Groups []string
+	// Members are in it.
+	Members []ChannelMember
+}
+
+// ChannelMember is a member of a VPC channel.
+type ChannelMember struct {
+	// ID defaults to a generated one.
+	ID string
+	// Host is the address in a channel of type ip, ECSID and ECSName are the
+	// instance in one of type ecs.
+	Host    string
+	ECSID   string
+	ECSName string
+	Port    int
+	// Weight is 1 when nil.
+	Weight *int
+	// Group is the name of its member group, if any. A group that the channel
+	// does not have yet is made.
+	Group string
+	// Disabled members get no traffic (status 2).
+	Disabled bool
+}
+
+// AddInstance puts an APIG or ROMA Connect instance into the Cloud and returns
+// its ID, a generated one when id is empty.
+func (c *Cloud) AddInstance(id string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ensureInstance(id).id
+}
+
+// AddVPCChannel puts a VPC channel into the Cloud and returns its ID. A channel
+// of the same ID is replaced.
+func (c *Cloud) AddVPCChannel(v VPCChannel) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	port := int64(80)
+	if v.Port != 0 {
+		port = int64(v.Port)
+	}
+	instance := c.ensureInstance(v.InstanceID)
+	ch := c.newAPIGChannel(instance, v.ID, now, seeded("apig", "CreateVpcChannelV2", "", params{
+		"name": either(v.Name, "channel_"+c.ids.hex(6)), "port": port, "member_type": either(v.MemberType, "ip"),
+	}))
+	if v.HealthCheck {
+		ch.in["vpc_health_config"] = object{"protocol": "TCP"}
+	}
+	for _, name := range v.Groups {
+		c.addAPIGGroup(ch, now, params{"member_group_name": name})
+	}
+	for _, m := range v.Members {
+		if m.Group != "" && ch.group(m.Group) == nil {
+			c.addAPIGGroup(ch, now, params{"member_group_name": m.Group})
+		}
+		status := int64(apigEnabled)
+		if m.Disabled {
+			status = apigDisabled
+		}
+		member := c.newAPIGMember(ch, now.Add(-c.set.initial), params{
+			"host": m.Host, "ecs_id": m.ECSID, "ecs_name": m.ECSName, "port": int64(m.Port),
+			"weight": weight(m.Weight, 1), "member_group_name": m.Group, "status": status,
+		})
+		member.id = either(m.ID, member.id)
+		ch.members = append(ch.members, member)
+	}
+	return ch.id
+}
+
+const (
+	apigEnabled  = 1
+	apigDisabled = 2
+
+	apigServerChannel = 2 // type: servers, not microservices
+)
+
+type apigState struct{ instances map[string]*apigInstance }
+
+func (s *apigState) init() { s.instances = make(map[string]*apigInstance) }
+
+type apigInstance struct {
+	id       string
+	channels []*apigChannel // by creation
+}
+
+type apigChannel struct {
+	id      string
+	in      params // what it was created with
+	created time.Time
+	groups  []*apigGroup
+	members []*apigMember // in the order they were added
+}
+
+type apigGroup struct {
+	id      string
+	in      params
+	created time.Time
+}
+
+// apigKey is what an upsert finds a member by.
+type apigKey struct {
+	group, host, ecs string
+	port             int64
+}
+
+type apigMember struct {
+	apigKey
+	id      string
+	ecsName string
+	weight  int64
+	backup  bool
+	status  int64
+	created time.Time
+	groupID string
+}
+
+func (c *Cloud) ensureInstance(id string) *apigInstance {
+	id = either(id, c.ids.hex(32))
+	i := c.apig.instances[id]
+	if i == nil {
+		i = &apigInstance{id: id}
+		c.apig.instances[id] = i
+	}
+	return i
+}
+
+func (i *apigInstance) channel(id string) *apigChannel {
+	for _, ch := range i.channels {
+		if ch.id == id {
+			return ch
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) newAPIGChannel(i *apigInstance, id string, now time.Time, in params) *apigChannel {
+	ch := &apigChannel{id: either(id, c.ids.hex(32)), in: in, created: now}
+	i.channels = slices.DeleteFunc(i.channels, func(old *apigChannel) bool { return old.id == ch.id })
+	i.channels = append(i.channels, ch)
+	return ch
+}
+
+func (c *Cloud) addAPIGGroup(ch *apigChannel, now time.Time, in params) {
+	ch.groups = append(ch.groups, &apigGroup{c.ids.hex(32), in, now})
+}
+
+func (ch *apigChannel) group(name string) *apigGroup {
+	for _, g := range ch.groups {
+		if g.in.str("member_group_name") == name {
+			return g
+		}
+	}
+	return nil
+}
+
+func (ch *apigChannel) find(k apigKey) *apigMember {
+	for _, m := range ch.members {
+		if m.apigKey == k {
+			return m
+		}
+	}
+	return nil
+}
+
+// key names the member that an entry of a request means.
+func (ch *apigChannel) key(in params) apigKey {
+	k := apigKey{in.str("member_group_name"), in.str("host"), in.str("ecs_id"), in.num("port")}
+	if k.ecs != "" {
+		k.host = ""
+	}
+	if k.port == 0 {
+		k.port = ch.in.num("port")
+	}
+	return k
+}
+
+func (c *Cloud) newAPIGMember(ch *apigChannel, now time.Time, in params) *apigMember {
+	m := &apigMember{apigKey: ch.key(in), id: c.ids.hex(32), created: now}
+	m.update(ch, in)
+	return m
+}
+
+// update gives a member what a request says about it; what it leaves out goes
+// back to its default.
+func (m *apigMember) update(ch *apigChannel, in params) {
+	m.ecsName, m.backup = in.str("ecs_name"), in.flag("is_backup")
+	m.weight, m.status = 1, apigEnabled
+	if in.has("weight") {
+		m.weight = in.num("weight")
+	}
+	if in.has("status") {
+		m.status = in.num("status")
+	}
+	if g := ch.group(m.group); g != nil {
+		m.groupID = g.id
+	}
+}
+
+func (m *apigMember) object(c *call, ch *apigChannel) object {
+	out := object{
+		"id": m.id, "vpc_channel_id": ch.id, "host": m.host, "port": m.port, "weight": m.weight,
+		"is_backup": m.backup, "status": m.status, "create_time": m.created.UTC().Format(time.RFC3339),
+		"health_status": m.health(c, ch),
+	}
+	if m.ecs != "" {
+		out["ecs_id"], out["ecs_name"] = m.ecs, m.ecsName
+	}
+	if m.groupID != "" {
+		out["member_group_name"], out["member_group_id"] = m.group, m.groupID
+	}
+	return out
+}
+
+func (m *apigMember) health(c *call, ch *apigChannel) string {
+	if !ch.in.has("vpc_health_config") || m.status == apigDisabled || c.now.Before(m.created.Add(c.set.initial)) {
+		return "unknown"
+	}
+	return "healthy"
+}
+
+func (g *apigGroup) object() object {
+	out := clone(object(g.in))
+	out["member_group_id"] = g.id
+	out["create_time"], out["update_time"] = g.created.UTC().Format(time.RFC3339), g.created.UTC().Format(time.RFC3339)
+	return out
+}
+
+func (ch *apigChannel) object(c *call) object {
+	out := clone(object(ch.in))
+	groups := make([]object, len(ch.groups))
+	for i, g := range ch.groups {
+		groups[i] = g.object()
+	}
+	members := make([]object, len(ch.members))
+	for i, m := range ch.members {
+		members[i] = m.object(c, ch)
+	}
+	out["id"], out["status"], out["create_time"] = ch.id, 1, ch.created.UTC().Format(time.RFC3339)
+	out["member_groups"], out["members"] = groups, members
+	return out
+}
+
+func apigService() *service {
+	return &service{
+		name:   "apig",
+		vendor: huawei,
+		handlers: map[string]handler{
+			"AddingBackendInstancesV2":  apigAddMembers,
+			"ListBackendInstancesV2":    apigListMembers,
+			"UpdateBackendInstancesV2":  apigReplaceMembers,
+			"DeleteBackendInstanceV2":   apigDeleteMember,
+			"BatchEnableMembers":        apigSwitch(apigEnabled),
+			"BatchDisableMembers":       apigSwitch(apigDisabled),
+			"CreateVpcChannelV2":        apigCreateChannel,
+			"ListVpcChannelsV2":         apigListChannels,
+			"ShowDetailsOfVpcChannelV2": apigShowChannel,
+		},
+		clamped: map[string]bool{"limit": true, "offset": true},
+		refuse: func(p problem) *fault {
+			code := map[problemKind]string{
+				missing: "APIG.2001", outOfRange: "APIG.2004", tooShort: "APIG.2005", tooLong: "APIG.2006",
+			}[p.kind]
+			return refusef(400, either(code, "APIG.2012"), "Invalid parameter value,parameterName:%s. Please refer to the support documentation. It %s.", p.field, p.detail)
+		},
+		noProject: fault{403, "APIG.1005", "No permissions to request this method: the project in the URL is not the project of the request."},
+		noToken:   fault{401, "APIG.1002", "Incorrect token or token resolution failed"},
+	}
+}
+
+func (c *call) apigInstance() (*apigInstance, *fault) {
+	if i := c.apig.instances[c.in.str("instance_id")]; i != nil {
+		return i, nil
+	}
+	return nil, refusef(404, "APIG.3030", "The instance does not exist;id:%s", c.in.str("instance_id"))
+}
+
+func (c *call) apigChannel() (*apigChannel, *fault) {
+	i, f := c.apigInstance()
+	if f != nil {
+		return nil, f
+	}
+	if ch := i.channel(c.in.str("vpc_channel_id")); ch != nil {
+		return ch, nil
+	}
+	return nil, refusef(404, "APIG.3023", "The VPC channel does not exist;id:%s", c.in.str("vpc_channel_id"))
+}
+
+// apigMembers checks the members of a request against their channel and drops
+// entries for one that came before.
+func apigMembers(ch *apigChannel, list []params) ([]params, *fault) {
+	byECS := ch.in.str("member_type") == "ecs"
+	var out []params
+	seen := make(map[apigKey]bool)
+	for _, in := range list {
+		_, err := netip.ParseAddr(in.str("host"))
+		group := in.str("member_group_name")
+		switch {
+		case in.has("weight") && ch.in.num("type") != apigServerChannel:
+			return nil, refusef(403, "APIG.3471", "The operation is not allowed on a channel of this type")
+		case byECS && (in.str("ecs_id") == "" || in.str("ecs_name") == ""):
+			return nil, refusef(400, "APIG.2001", "The parameters ecs_id and ecs_name are missing")
+		case !byECS && in.str("host") == "":
+			return nil, refusef(400, "APIG.2001", "The parameter host is missing")
+		case !byECS && err != nil:
+			return nil, refusef(400, "APIG.2015", "Invalid IP address:%s", in.str("host"))
+		case group != "" && ch.group(group) == nil:
+			return nil, refusef(400, "APIG.2012", "Invalid parameter value,parameterName:member_group_name. The group %s does not exist", group)
+		}
+		if k := ch.key(in); !seen[k] {
+			seen[k] = true
+			out = append(out, in)
+		}
+	}
+	return out, nil
+}
+
+// put adds a member, or changes the one that is there.
+func (ch *apigChannel) put(c *call, in params) *apigMember {
+	m := ch.find(ch.key(in))
+	if m == nil {
+		m = c.newAPIGMember(ch, c.now, in)
+		ch.members = append(ch.members, m)
+		return m
+	}
+	m.update(ch, in)
+	return m
+}
+
+func apigAddMembers(c *call) (object, *fault) {
+	ch, f := c.apigChannel()
+	if f != nil {
+		return nil, f
+	}
+	list, f := apigMembers(ch, c.in.list("members"))
+	if f != nil {
+		return nil, f
+	}
+	members := make([]object, len(list))
+	for i, in := range list {
+		members[i] = ch.put(c, in).object(c, ch)
+	}
+	return object{"size": len(members), "total": len(members), "members": members}, nil
+}
+
+// apigReplaceMembers makes the list the content of the named group, or, when
+// the request names none, of the whole channel.
+func apigReplaceMembers(c *call) (object, *fault) {
+	ch, f := c.apigChannel()
+	if f != nil {
+		return nil, f
+	}
+	scope := c.in.str("member_group_name")
+	if scope != "" && ch.group(scope) == nil {
+		return nil, refusef(400, "APIG.2012", "Invalid parameter value,parameterName:member_group_name. The group %s does not exist", scope)
+	}
+	list := c.in.list("members")
+	if scope != "" {
+		list = slices.DeleteFunc(list, func(in params) bool { return in.str("member_group_name") != scope })
+	}
+	list, f = apigMembers(ch, list)
+	if f != nil {
+		return nil, f
+	}
+	wanted := make(map[apigKey]bool)
+	for _, in := range list {
+		wanted[ch.key(in)] = true
+	}
+	ch.members = slices.DeleteFunc(ch.members, func(m *apigMember) bool {
+		return (scope == "" || m.group == scope) && !wanted[m.apigKey]
+	})
+	members := make([]object, len(list))
+	for i, in := range list {
+		members[i] = ch.put(c, in).object(c, ch)
+	}
+	return object{"size": len(members), "total": len(members), "members": members}, nil
+}
+
+func apigNoMember(id string) *fault {
+	return refusef(404, "APIG.3024", "The cloud server does not exist;id:%s", id)
+}
+
+func apigDeleteMember(c *call) (object, *fault) {
+	ch, f := c.apigChannel()
+	if f != nil {
+		return nil, f
+	}
+	at := slices.IndexFunc(ch.members, func(m *apigMember) bool { return m.id == c.in.str("member_id") })
+	if at < 0 {
+		return nil, apigNoMember(c.in.str("member_id"))
+	}
+	ch.members = slices.Delete(ch.members, at, at+1)
+	return nil, nil
+}
+
+func apigSwitch(status int64) handler {
+	return func(c *call) (object, *fault) {
+		ch, f := c.apigChannel()
+		if f != nil {
+			return nil, f
+		}
+		var members []*apigMember
+		for _, id := range c.in.strs("member_ids") {
+			at := slices.IndexFunc(ch.members, func(m *apigMember) bool { return m.id == id })
+			if at < 0 {
+				return nil, apigNoMember(id)
+			}
+			members = append(members, ch.members[at])
+		}
+		for _, m := range members {
+			m.status = status
+		}
+		return nil, nil
+	}
+}
+
+func apigListMembers(c *call) (object, *fault) {
+	ch, f := c.apigChannel()
+	if f != nil {
+		return nil, f
+	}
+	rows := []object{}
+	for _, m := range ch.members {
+		if c.apigLike("name", m.host) || c.apigLike("name", m.ecsName) {
+			if c.apigLike("member_group_name", m.group) && (!c.in.has("member_group_id") || c.in.str("member_group_id") == m.groupID) {
+				rows = append(rows, m.object(c, ch))
+			}
+		}
+	}
+	return c.apigPage("members", rows), nil
+}
+
+// apigLike applies a name filter: part of the name is enough unless
+// precise_search lists the parameter.
+func (c *call) apigLike(param, have string) bool {
+	if !c.in.has(param) {
+		return true
+	}
+	if slices.Contains(strings.Split(c.in.str("precise_search"), ","), param) {
+		return have == c.in.str(param)
+	}
+	return strings.Contains(have, c.in.str(param))
+}
+
+// apigPage cuts a page out of rows. Bad limits and offsets are corrected, as
+// the service does.
+func (c *call) apigPage(name string, rows []object) object {
+	limit := int(c.in.num("limit"))
+	if limit <= 0 {
+		limit = c.op.Pagination.DefaultSize
+	}
+	limit = min(limit, c.op.Pagination.MaxPageSize)
+	from := min(int(max(c.in.num("offset"), 0)), len(rows))
+	to := min(from+limit, len(rows))
+	return object{name: rows[from:to], "size": to - from, "total": len(rows)}
+}
+
+func apigCreateChannel(c *call) (object, *fault) {
+	i, f := c.apigInstance()
+	if f != nil {
+		return nil, f
+	}
+	if slices.ContainsFunc(i.channels, func(ch *apigChannel) bool { return ch.in.str("name") == c.in.str("name") }) {
+		return nil, refusef(400, "APIG.3208", "A VPC channel with the same name already exists;name:%s", c.in.str("name"))
+	}
+	// Checked on a channel of its own before it becomes the instance's.
+	ch := &apigChannel{id: c.ids.hex(32), in: c.in, created: c.now}
+	for _, g := range c.in.list("member_groups") {
+		c.addAPIGGroup(ch, c.now, g)
+	}
+	list, f := apigMembers(ch, c.in.list("members"))
+	if f != nil {
+		return nil, f
+	}
+	for _, in := range list {
+		ch.put(c, in)
+	}
+	i.channels = append(i.channels, ch)
+	return ch.object(c), nil
+}
+
+func apigShowChannel(c *call) (object, *fault) {
+	ch, f := c.apigChannel()
+	if f != nil {
+		return nil, f
+	}
+	return ch.object(c), nil
+}
+
+func apigListChannels(c *call) (object, *fault) {
+	i, f := c.apigInstance()
+	if f != nil {
+		return nil, f
+	}
+	rows := []object{}
+	for _, ch := range i.channels {
+		member := func(ok func(*apigMember) bool) bool { return slices.ContainsFunc(ch.members, ok) }
+		group := func(ok func(*apigGroup) bool) bool { return slices.ContainsFunc(ch.groups, ok) }
+		if c.in.has("id") && c.in.str("id") != ch.id || !c.apigLike("name", ch.in.str("name")) ||
+			c.in.has("member_host") && !member(func(m *apigMember) bool { return c.apigLike("member_host", m.host) }) ||
+			c.in.has("member_port") && !member(func(m *apigMember) bool { return m.port == c.in.num("member_port") }) ||
+			c.in.has("member_group_name") && !group(func(g *apigGroup) bool {
+				return c.apigLike("member_group_name", g.in.str("member_group_name"))
+			}) ||
+			c.in.has("member_group_id") && !group(func(g *apigGroup) bool { return g.id == c.in.str("member_group_id") }) {
+			continue
+		}
+		rows = append(rows, ch.object(c))
+	}
+	return c.apigPage("vpc_channels", rows), nil
+}

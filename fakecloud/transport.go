@@ -1,0 +1,144 @@
+package fakecloud
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/cloudlb/cloudlb"
+)
+
+// maxBody is the largest request body that the gateways take.
+const maxBody = 12 << 20
+
+// RoundTrip implements http.RoundTripper: the request is answered in the
+// caller's goroutine. It is written out and parsed again first, so that the
+// emulator sees what a server sees.
+func (c *Cloud) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if err := ctx.Err(); err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
+	sent := req.WithContext(ctx) // a copy
+	sent.Header = req.Header.Clone()
+	if sent.Header == nil {
+		sent.Header = make(http.Header)
+	}
+	if sent.Header.Get("Accept-Encoding") == "" {
+		sent.Header.Set("Accept-Encoding", "gzip") // as http.Transport does
+	}
+	var wire bytes.Buffer
+	err := sent.Write(&wire)
+	if sent.Body != nil {
+		sent.Body.Close()
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return nil, ctxErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	got, err := http.ReadRequest(bufio.NewReader(&wire))
+	if err != nil {
+		return nil, fmt.Errorf("fakecloud: the request is not valid HTTP: %w", err)
+	}
+	got.RemoteAddr = "127.0.0.1:1"
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		return nil, err
+	}
+	a := c.serve(got, body)
+	header := a.header()
+	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	return &http.Response{
+		Status:        fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
+		StatusCode:    a.status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		Body:          io.NopCloser(bytes.NewReader(a.body)),
+		ContentLength: int64(len(a.body)),
+		Request:       req,
+	}, nil
+}
+
+// ServeHTTP implements http.Handler: the same emulator behind a server of the
+// caller's own.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody+1))
+	if tooLarge := new(http.MaxBytesError); err != nil && !errors.As(err, &tooLarge) {
+		return // the caller is gone
+	}
+	a := c.serve(r, body)
+	for k, v := range a.header() {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.status)
+	w.Write(a.body) //nolint:errcheck // the caller may be gone
+}
+
+// Server is a Cloud that listens on a loopback address.
+type Server struct {
+	// URL is its endpoint, such as "http://127.0.0.1:40123".
+	URL string
+
+	cloud *Cloud
+	http  *http.Server
+	done  chan struct{}
+}
+
+// Listen serves the Cloud over TCP for other processes and other languages.
+// addr is a loopback address; port 0 takes a free one. Other addresses are
+// refused: the emulator knows one key pair and is no service for a network.
+func (c *Cloud) Listen(addr string) (*Server, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("fakecloud: listen address %q: %w", addr, err)
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("fakecloud: %q is not a loopback address; use 127.0.0.1:0", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("fakecloud: %w", err)
+	}
+	if ip, ok := l.Addr().(*net.TCPAddr); !ok || !ip.IP.IsLoopback() {
+		l.Close()
+		return nil, fmt.Errorf("fakecloud: %q is not a loopback address; use 127.0.0.1:0", addr)
+	}
+	s := &Server{
+		URL:   "http://" + l.Addr().String(),
+		cloud: c,
+		http:  &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second},
+		done:  make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		s.http.Serve(l) //nolint:errcheck // always ErrServerClosed
+	}()
+	return s, nil
+}
+
+// Config returns the configuration of clients of the server.
+func (s *Server) Config() cloudlb.Config {
+	cfg := s.cloud.Config()
+	cfg.Endpoint, cfg.AllowHTTP, cfg.HTTPClient = s.URL, true, nil
+	return cfg
+}
+
+// Close stops listening and closes every connection.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	<-s.done
+	return err
+}

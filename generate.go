@@ -1,0 +1,3 @@
+package cloudlb
+
+//go:generate go run ./internal/apigen -root .
