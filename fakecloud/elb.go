@@ -344,7 +344,7 @@ func elbUpdateMember(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	in := c.in.object("member")
+	in := params(c.sent).object("member")
 	if f := elbMoved(p, m, in); f != nil {
 		return nil, f
 	}
@@ -370,7 +370,7 @@ func elbBatchUpdateMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	list := c.in.list("members")
+	list := params(c.sent).list("members")
 	for _, in := range list {
 		m := p.member(in.str("id"))
 		if m == nil {
