@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // endpoint returns the host of a region: the documented one, else by the rule
 // alb.REGION.aliyuncs.com.
 func endpoint(region string) string {

@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // ActionType is an enumeration of the API. Values that are not listed here
 // can come in replies.
 type ActionType string

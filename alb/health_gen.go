@@ -60,8 +60,7 @@ type GetListenerHealthStatusResponse struct {
 }
 
 func (r *GetListenerHealthStatusResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

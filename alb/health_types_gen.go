@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // HealthReason is part of the reply to GetListenerHealthStatus.
 type HealthReason struct {
 	// ActualResponse, such as 302.

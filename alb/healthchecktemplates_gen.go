@@ -92,10 +92,10 @@ type CreateHealthCheckTemplateResponse struct {
 }
 
 func (r *CreateHealthCheckTemplateResponse) missing() string {
-	switch {
-	case r.HealthCheckTemplateID == "":
+	if r.HealthCheckTemplateID == "" {
 		return "HealthCheckTemplateId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -179,8 +179,7 @@ type UpdateHealthCheckTemplateAttributeResponse struct {
 }
 
 func (r *UpdateHealthCheckTemplateAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -234,8 +233,7 @@ type DeleteHealthCheckTemplatesResponse struct {
 }
 
 func (r *DeleteHealthCheckTemplatesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -293,8 +291,7 @@ type ListHealthCheckTemplatesResponse struct {
 }
 
 func (r *ListHealthCheckTemplatesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -367,8 +364,7 @@ type GetHealthCheckTemplateAttributeResponse struct {
 }
 
 func (r *GetHealthCheckTemplateAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -428,10 +424,10 @@ type ApplyHealthCheckTemplateToServerGroupResponse struct {
 }
 
 func (r *ApplyHealthCheckTemplateToServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // HealthCheckTemplate is part of the reply to ListHealthCheckTemplates.
 type HealthCheckTemplate struct {
 	// HealthCheckCodes: gRPC: numbers 0-99, default 0, up to 20 ranges.

@@ -68,8 +68,7 @@ type ListAsynJobsResponse struct {
 }
 
 func (r *ListAsynJobsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // Job is part of the reply to ListAsynJobs.
 type Job struct {
 	// APIName, such as CreateLoadBalancer.

@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // matches1 reports whether s has the characters of ^[\x21-\x7E]{1,64}$.
 func matches1(s string) bool {
 	for _, r := range s {

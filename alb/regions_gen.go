@@ -46,8 +46,7 @@ type DescribeRegionsResponse struct {
 }
 
 func (r *DescribeRegionsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -90,8 +89,7 @@ type DescribeZonesResponse struct {
 }
 
 func (r *DescribeZonesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

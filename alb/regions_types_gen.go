@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // Region is part of the reply to DescribeRegions.
 type Region struct {
 	// LocalName, such as China (Hangzhou).

@@ -67,8 +67,7 @@ type ListServerGroupsResponse struct {
 }
 
 func (r *ListServerGroupsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -155,12 +154,13 @@ type CreateServerGroupResponse struct {
 }
 
 func (r *CreateServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
-	case r.ServerGroupID == "":
+	}
+	if r.ServerGroupID == "" {
 		return "ServerGroupId"
 	}
 	return ""
@@ -237,10 +237,10 @@ type UpdateServerGroupAttributeResponse struct {
 }
 
 func (r *UpdateServerGroupAttributeResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -295,10 +295,10 @@ type DeleteServerGroupResponse struct {
 }
 
 func (r *DeleteServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

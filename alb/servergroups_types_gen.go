@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // ConnectionDrainConfig is part of the reply to ListServerGroups.
 type ConnectionDrainConfig struct {
 	// ConnectionDrainEnabled, such as false.

@@ -107,8 +107,8 @@ func (s *AddedServer) encode(v *rpc.Values) {
 	if s.Port != 0 {
 		v.Int("Port", int64(s.Port))
 	}
-	if s.RemoteIPEnabled {
-		v.Bool("RemoteIpEnabled", s.RemoteIPEnabled)
+	if s.RemoteIPEnabled != nil {
+		v.Bool("RemoteIpEnabled", *s.RemoteIPEnabled)
 	}
 	if s.ServerID != "" {
 		v.String("ServerId", s.ServerID)

@@ -63,10 +63,10 @@ type AddServersToServerGroupResponse struct {
 }
 
 func (r *AddServersToServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -129,10 +129,10 @@ type ReplaceServersInServerGroupResponse struct {
 }
 
 func (r *ReplaceServersInServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -194,10 +194,10 @@ type RemoveServersFromServerGroupResponse struct {
 }
 
 func (r *RemoveServersFromServerGroupResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -259,10 +259,10 @@ type UpdateServerGroupServersAttributeResponse struct {
 }
 
 func (r *UpdateServerGroupServersAttributeResponse) missing() string {
-	switch {
-	case r.JobID == "":
+	if r.JobID == "" {
 		return "JobId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -322,8 +322,7 @@ type ListServerGroupServersResponse struct {
 }
 
 func (r *ListServerGroupServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // AddedServer is part of the request of AddServersToServerGroup.
 type AddedServer struct {
 	// Description: 2 to 256 characters. Must not start with http:// or
@@ -13,7 +11,7 @@ type AddedServer struct {
 	// when ServerType=Fc.
 	Port int `json:"Port,omitzero"`
 	// RemoteIPEnabled: default false. Ignored when ServerType!=Ip.
-	RemoteIPEnabled bool `json:"RemoteIpEnabled,omitzero"`
+	RemoteIPEnabled *bool `json:"RemoteIpEnabled,omitzero"`
 	// ServerID: seed says optional, but every type needs it: ECS/ENI/ECI id,
 	// the IP for Ip, function ARN for Fc.
 	ServerID string `json:"ServerId,omitzero"`

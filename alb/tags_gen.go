@@ -53,8 +53,7 @@ type TagResourcesResponse struct {
 }
 
 func (r *TagResourcesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -107,8 +106,7 @@ type UnTagResourcesResponse struct {
 }
 
 func (r *UnTagResourcesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -165,8 +163,7 @@ type ListTagResourcesResponse struct {
 }
 
 func (r *ListTagResourcesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -225,8 +222,7 @@ type ListTagKeysResponse struct {
 }
 
 func (r *ListTagKeysResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -284,8 +280,7 @@ type ListTagValuesResponse struct {
 }
 
 func (r *ListTagValuesResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

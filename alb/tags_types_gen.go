@@ -2,8 +2,6 @@
 
 package alb
 
-import ()
-
 // ResourceTag is part of the reply to ListTagResources.
 type ResourceTag struct {
 	// ResourceID, such as d-2ze1ot4ah7xjyv0d****.

@@ -86,8 +86,7 @@ type CreateVpcChannelResponse struct {
 }
 
 func (r *CreateVpcChannelResponse) missing() string {
-	switch {
-	case r.ID == "":
+	if r.ID == "" {
 		return "id"
 	}
 	return ""
@@ -206,8 +205,7 @@ type GetVpcChannelResponse struct {
 }
 
 func (r *GetVpcChannelResponse) missing() string {
-	switch {
-	case r.ID == "":
+	if r.ID == "" {
 		return "id"
 	}
 	return ""
@@ -293,8 +291,7 @@ type UpdateVpcChannelResponse struct {
 }
 
 func (r *UpdateVpcChannelResponse) missing() string {
-	switch {
-	case r.ID == "":
+	if r.ID == "" {
 		return "id"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package apig
 
-import ()
-
 // apicEndpoint returns the host of a region: the documented one, else by the rule
 // roma.REGION.myhuaweicloud.com.
 func apicEndpoint(region string) string {

@@ -2,8 +2,6 @@
 
 package apig
 
-import ()
-
 // BalanceStrategy is an enumeration of the API. Values that are not listed
 // here can come in replies.
 type BalanceStrategy int

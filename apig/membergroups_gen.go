@@ -159,15 +159,13 @@ type GetMemberGroupResponse struct {
 }
 
 func (r *GetMemberGroupResponse) missing() string {
-	switch {
-	case r.MemberGroupID == "":
+	if r.MemberGroupID == "" {
 		return "member_group_id"
 	}
 	return ""
 }
 
-// UpdateMemberGroup replaces the settings of a member group; its members
-// stay.
+// UpdateMemberGroup replaces the settings of a member group.
 //
 // It calls APIG v2 UpdateMemberGroup. A repeat has no further effect, so it
 // is repeated when the outcome is unknown. It locks the channel while it is
@@ -242,8 +240,7 @@ type UpdateMemberGroupResponse struct {
 }
 
 func (r *UpdateMemberGroupResponse) missing() string {
-	switch {
-	case r.MemberGroupID == "":
+	if r.MemberGroupID == "" {
 		return "member_group_id"
 	}
 	return ""

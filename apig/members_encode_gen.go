@@ -156,9 +156,9 @@ func (s *MemberSpec) appendJSON(b []byte) []byte {
 		b = strconv.AppendInt(b, int64(*s.Weight), 10)
 		b = append(b, ',')
 	}
-	if s.IsBackup {
+	if s.IsBackup != nil {
 		b = wire.Key(b, "is_backup")
-		b = strconv.AppendBool(b, s.IsBackup)
+		b = strconv.AppendBool(b, *s.IsBackup)
 		b = append(b, ',')
 	}
 	if s.MemberGroupName != "" {

@@ -106,7 +106,7 @@ type ListVpcChannelMembersResponse struct {
 }
 
 // ReplaceVpcChannelMembers replaces all members of the group that
-// member_group_name names with the given ones, or all members of ALL groups
+// MemberGroupName names with the given ones, or all members of ALL groups
 // when it names none. Members that are not given are removed, and an empty
 // list removes every one of them. To add or change single members use
 // AddVpcChannelMembers.

@@ -2,8 +2,6 @@
 
 package apig
 
-import ()
-
 // Member is what AddVpcChannelMembers, ListVpcChannelMembers,
 // ReplaceVpcChannelMembers, GetVpcChannel and 4 more answer with.
 type Member struct {
@@ -40,7 +38,7 @@ type MemberSpec struct {
 	// Weight: 0 to 10000. Server-type channels (type 2) only.
 	Weight *int `json:"weight,omitzero"`
 	// IsBackup: default false. Needs a recent gateway version.
-	IsBackup bool `json:"is_backup,omitzero"`
+	IsBackup *bool `json:"is_backup,omitzero"`
 	// MemberGroupName: at most 64 characters. Must name an existing group.
 	MemberGroupName string `json:"member_group_name,omitzero"`
 	// Status: one of 1, 2. 1 available, 2 unavailable.

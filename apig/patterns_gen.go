@@ -2,8 +2,6 @@
 
 package apig
 
-import ()
-
 // matches1 reports whether s has the characters of ^[A-Za-z0-9_-]{1,64}$.
 func matches1(s string) bool {
 	for _, r := range s {

@@ -2,8 +2,6 @@
 
 package apig
 
-import ()
-
 // ProjectMemberGroupSpec is part of the request of CreateProjectVpcChannel.
 type ProjectMemberGroupSpec struct {
 	// MemberGroupName: required, 3 to 64 characters.

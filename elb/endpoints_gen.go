@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // endpoint returns the host of a region: the documented one, else by the rule
 // elb.REGION.myhuaweicloud.com.
 func endpoint(region string) string {

@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // AZFallbackStrategy is an enumeration of the API. Values that are not listed
 // here can come in replies.
 type AZFallbackStrategy string

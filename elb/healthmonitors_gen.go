@@ -51,8 +51,7 @@ type CreateHealthMonitorResponse struct {
 }
 
 func (r *CreateHealthMonitorResponse) missing() string {
-	switch {
-	case r.HealthMonitor.ID == "":
+	if r.HealthMonitor.ID == "" {
 		return "healthmonitor.id"
 	}
 	return ""
@@ -169,15 +168,14 @@ type ShowHealthMonitorResponse struct {
 }
 
 func (r *ShowHealthMonitorResponse) missing() string {
-	switch {
-	case r.HealthMonitor.ID == "":
+	if r.HealthMonitor.ID == "" {
 		return "healthmonitor.id"
 	}
 	return ""
 }
 
 // UpdateHealthMonitor changes a health monitor. What is left out stays; null
-// for monitor_port or domain_name goes back to the server's port and the load
+// for MonitorPort or DomainName goes back to the server's port and the load
 // balancer's address.
 //
 // It calls ELB v3 UpdateHealthMonitor. A repeat has no further effect, so it
@@ -221,15 +219,14 @@ type UpdateHealthMonitorResponse struct {
 }
 
 func (r *UpdateHealthMonitorResponse) missing() string {
-	switch {
-	case r.HealthMonitor.ID == "":
+	if r.HealthMonitor.ID == "" {
 		return "healthmonitor.id"
 	}
 	return ""
 }
 
 // DeleteHealthMonitor deletes a health monitor: the members of its pool are
-// no longer checked and all count as able to serve.
+// no longer checked.
 //
 // It calls ELB v3 DeleteHealthMonitor. A repeat has no further effect, so it
 // is repeated when the outcome is unknown. It locks the load balancer while

@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // Job is what ListJobs and ShowJob answer with.
 type Job struct {
 	Status    JobStatus `json:"status,omitzero"`

@@ -53,8 +53,7 @@ type CreateMasterSlavePoolResponse struct {
 }
 
 func (r *CreateMasterSlavePoolResponse) missing() string {
-	switch {
-	case r.Pool.ID == "":
+	if r.Pool.ID == "" {
 		return "pool.id"
 	}
 	return ""
@@ -179,8 +178,7 @@ type ShowMasterSlavePoolResponse struct {
 }
 
 func (r *ShowMasterSlavePoolResponse) missing() string {
-	switch {
-	case r.Pool.ID == "":
+	if r.Pool.ID == "" {
 		return "pool.id"
 	}
 	return ""

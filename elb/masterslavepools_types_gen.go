@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // MasterSlaveHealthMonitorSpec is part of the request of
 // CreateMasterSlavePool.
 type MasterSlaveHealthMonitorSpec struct {

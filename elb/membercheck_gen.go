@@ -54,8 +54,7 @@ type CreateMemberHealthCheckJobResponse struct {
 }
 
 func (r *CreateMemberHealthCheckJobResponse) missing() string {
-	switch {
-	case r.MemberCheck.JobID == "":
+	if r.MemberCheck.JobID == "" {
 		return "member_check.job_id"
 	}
 	return ""
@@ -103,8 +102,7 @@ type ShowMemberHealthCheckJobResponse struct {
 }
 
 func (r *ShowMemberHealthCheckJobResponse) missing() string {
-	switch {
-	case r.MemberCheck.JobID == "":
+	if r.MemberCheck.JobID == "" {
 		return "member_check.job_id"
 	}
 	return ""

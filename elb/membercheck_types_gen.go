@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // MemberCheck is what CreateMemberHealthCheckJob and ShowMemberHealthCheckJob
 // answer with.
 type MemberCheck struct {

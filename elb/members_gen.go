@@ -11,7 +11,7 @@ import (
 
 // CreateMember adds one member to a pool. An address and port that the pool
 // already has is refused. Weight 0 stops new requests, but not in pools whose
-// lb_algorithm is SOURCE_IP or QUIC_CID, which ignore weights.
+// LBAlgorithm is SOURCE_IP or QUIC_CID, which ignore weights.
 //
 // It calls ELB v3 CreateMember. It has no idempotency token: after an error
 // with OutcomeUnknown read back before calling again. It locks the load
@@ -55,8 +55,7 @@ type CreateMemberResponse struct {
 }
 
 func (r *CreateMemberResponse) missing() string {
-	switch {
-	case r.Member.ID == "":
+	if r.Member.ID == "" {
 		return "member.id"
 	}
 	return ""
@@ -177,15 +176,14 @@ type ShowMemberResponse struct {
 }
 
 func (r *ShowMemberResponse) missing() string {
-	switch {
-	case r.Member.ID == "":
+	if r.Member.ID == "" {
 		return "member.id"
 	}
 	return ""
 }
 
 // UpdateMember changes one member. What is left out stays. Weight 0 stops new
-// requests, but not in pools whose lb_algorithm is SOURCE_IP or QUIC_CID,
+// requests, but not in pools whose LBAlgorithm is SOURCE_IP or QUIC_CID,
 // which ignore weights.
 //
 // It calls ELB v3 UpdateMember. A repeat has no further effect, so it is
@@ -232,8 +230,7 @@ type UpdateMemberResponse struct {
 }
 
 func (r *UpdateMemberResponse) missing() string {
-	switch {
-	case r.Member.ID == "":
+	if r.Member.ID == "" {
 		return "member.id"
 	}
 	return ""
@@ -278,7 +275,7 @@ type DeleteMemberResponse struct {
 
 // BatchCreateMembers adds up to 200 members to a pool. A member that the pool
 // already has is reported as existed in its own result and left as it is.
-// Weight 0 stops new requests, but not in pools whose lb_algorithm is
+// Weight 0 stops new requests, but not in pools whose LBAlgorithm is
 // SOURCE_IP or QUIC_CID, which ignore weights.
 //
 // It calls ELB v3 BatchCreateMembers. A repeat has no further effect, so it
@@ -366,7 +363,7 @@ type BatchDeleteMembersResponse struct {
 }
 
 // BatchUpdateMembers changes up to 200 members of a pool. What is left out
-// stays. Weight 0 stops new requests, but not in pools whose lb_algorithm is
+// stays. Weight 0 stops new requests, but not in pools whose LBAlgorithm is
 // SOURCE_IP or QUIC_CID, which ignore weights.
 //
 // It calls ELB v3 BatchUpdateMembers. A repeat has no further effect, so it

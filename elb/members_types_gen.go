@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // BatchMemberSpec is part of the request of BatchCreateMembers.
 type BatchMemberSpec struct {
 	// Name: at most 255 characters.

@@ -10,7 +10,7 @@ import (
 )
 
 // CreatePool creates a pool under a load balancer or a listener, or a free
-// one with Type alone.
+// one that names its Type instead.
 //
 // It calls ELB v3 CreatePool. It has no idempotency token: after an error
 // with OutcomeUnknown read back before calling again. It locks the load
@@ -51,8 +51,7 @@ type CreatePoolResponse struct {
 }
 
 func (r *CreatePoolResponse) missing() string {
-	switch {
-	case r.Pool.ID == "":
+	if r.Pool.ID == "" {
 		return "pool.id"
 	}
 	return ""
@@ -192,8 +191,7 @@ type ShowPoolResponse struct {
 }
 
 func (r *ShowPoolResponse) missing() string {
-	switch {
-	case r.Pool.ID == "":
+	if r.Pool.ID == "" {
 		return "pool.id"
 	}
 	return ""
@@ -242,8 +240,7 @@ type UpdatePoolResponse struct {
 }
 
 func (r *UpdatePoolResponse) missing() string {
-	switch {
-	case r.Pool.ID == "":
+	if r.Pool.ID == "" {
 		return "pool.id"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // AZAffinity is what CreatePool, ListPools, ShowPool and UpdatePool answer
 // with.
 type AZAffinity struct {

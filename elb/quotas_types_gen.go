@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // Quota is part of the reply to ShowQuota.
 type Quota struct {
 	// ProjectID: URL value wins.

@@ -51,8 +51,7 @@ type ShowLoadBalancerStatusResponse struct {
 }
 
 func (r *ShowLoadBalancerStatusResponse) missing() string {
-	switch {
-	case r.Statuses.LoadBalancer.ID == "":
+	if r.Statuses.LoadBalancer.ID == "" {
 		return "statuses.loadbalancer.id"
 	}
 	return ""

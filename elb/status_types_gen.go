@@ -2,8 +2,6 @@
 
 package elb
 
-import ()
-
 // HealthMonitorStatus is part of the reply to ShowLoadBalancerStatus.
 type HealthMonitorStatus struct {
 	Type HealthMonitorType `json:"type,omitzero"`

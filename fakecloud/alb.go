@@ -184,16 +184,16 @@ func albServerKey(in params) albKey {
 }
 
 func (g *albGroup) put(s *albServer) {
-	g.remove(g.byKey[s.albKey])
+	if old := g.byKey[s.albKey]; old != nil {
+		g.remove(old)
+	}
 	g.byKey[s.albKey] = s
 	g.servers = append(g.servers, s)
 }
 
 func (g *albGroup) remove(gone ...*albServer) {
 	for _, s := range gone {
-		if s != nil {
-			delete(g.byKey, s.albKey)
-		}
+		delete(g.byKey, s.albKey)
 	}
 	g.servers = slices.DeleteFunc(g.servers, func(s *albServer) bool { return g.byKey[s.albKey] != s })
 }

@@ -22,13 +22,20 @@ const maxBody = 12 << 20
 // emulator sees what a server sees.
 func (c *Cloud) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
 	if err := ctx.Err(); err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
 		return nil, err
 	}
 	sent := req.WithContext(ctx) // a copy
+	if req.Body != nil && req.Body != http.NoBody {
+		content, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		sent.Body = io.NopCloser(bytes.NewReader(content))
+	}
 	sent.Header = req.Header.Clone()
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
@@ -37,14 +44,10 @@ func (c *Cloud) RoundTrip(req *http.Request) (*http.Response, error) {
 		sent.Header.Set("Accept-Encoding", "gzip") // as http.Transport does
 	}
 	var wire bytes.Buffer
-	err := sent.Write(&wire)
-	if sent.Body != nil {
-		sent.Body.Close()
+	if err := sent.Write(&wire); err != nil {
+		return nil, err
 	}
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		return nil, ctxErr
-	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	got, err := http.ReadRequest(bufio.NewReader(&wire))

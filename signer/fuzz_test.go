@@ -65,7 +65,7 @@ func fuzz(f *testing.F, name string) {
 		if name == "ACS3" && identity.Nonce != nonce {
 			t.Errorf("nonce arrived as %q", identity.Nonce)
 		}
-		tamper(t, name, sent, int(at%uint(len(sent))), flip)
+		tamper(t, name, keys, sent, int(at%uint(len(sent))), flip)
 	})
 }
 
@@ -93,7 +93,7 @@ func TestTamper(t *testing.T) {
 			refused := 0
 			for at := range sent {
 				for _, flip := range []byte{0x01, 0x02, 0x04, 0x10, 0x20, 0x80} {
-					if tamperWith(t, name, cred, sent, at, flip) {
+					if tamper(t, name, cred, sent, at, flip) {
 						refused++
 					}
 				}
@@ -105,14 +105,9 @@ func TestTamper(t *testing.T) {
 	}
 }
 
-func tamper(t *testing.T, name string, sent []byte, at int, flip byte) {
-	t.Helper()
-	tamperWith(t, name, keys, sent, at, flip)
-}
-
-// tamperWith flips bits of one byte and reports whether the verifier had to
+// tamper flips bits of one byte and reports whether the verifier had to
 // refuse the result, and did.
-func tamperWith(t *testing.T, name string, cred cloudlb.Credentials, sent []byte, at int, flip byte) bool {
+func tamper(t *testing.T, name string, cred cloudlb.Credentials, sent []byte, at int, flip byte) bool {
 	t.Helper()
 	changed := slices.Clone(sent)
 	changed[at] ^= flip

@@ -25,7 +25,8 @@ type SDKHMAC struct{}
 //   - A body that is neither JSON nor BSON is not signed, as in the vendor's
 //     SDK: X-Sdk-Content-Sha256 becomes UNSIGNED-PAYLOAD. To sign such a body,
 //     set that header beforehand to anything else; it becomes the body's hash.
-//     To leave out a JSON body, set it to UNSIGNED-PAYLOAD.
+//     To leave out a JSON body, set it to UNSIGNED-PAYLOAD. That value is kept
+//     when the request is signed again.
 //
 // X-Project-Id, where the service wants one, must be set before.
 func (SDKHMAC) Sign(r *http.Request, body []byte, cred cloudlb.Credentials, at time.Time, _ string) error {

@@ -172,3 +172,54 @@ func TestVectors(t *testing.T) {
 		t.Errorf("%d vectors were signed, want 83", signed)
 	}
 }
+
+// TestPublishedExamples holds the unit-test vectors that the vendor ships with
+// its SDK; they have a header whose name is never signed.
+func TestPublishedExamples(t *testing.T) {
+	t.Parallel()
+	cred := cloudlb.Credentials{AccessKeyID: "AccessKey", SecretAccessKey: "SecretKey"}
+	at := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC)
+	v11 := signer.V11{Region: "test-region-1", Service: "demo"}
+	const body = "{\"Name\":\"test\",\"Id\":1}\n"
+	for _, test := range []struct {
+		name, method, url, body string
+		scheme                  scheme
+		want                    string
+	}{
+		{
+			"SDK GET", "GET", "https://example.huaweicloud.com/path?limit=1", "", signer.SDKHMAC{},
+			"5a2ce64c865e0e6046321c6f3d5a77ba8413eeaf355c3166c03d58d02ac79624",
+		},
+		{
+			"SDK POST", "POST", "https://example.huaweicloud.com/path?key=value", body, signer.SDKHMAC{},
+			"cecc2af119b18ab70b4d094c0750f3b42c02f254903179a0fc2cc72fc9db4f59",
+		},
+		{
+			"V11 GET", "GET", "https://example.huaweicloud.com/path?limit=1", "", v11,
+			"8fd3610508884bb19718317797c7378716a94bc740d97502e569322e366341cc",
+		},
+		{
+			"V11 POST", "POST", "https://example.huaweicloud.com/path?key=value", body, v11,
+			"4112f88b92d82dd1e1b7dd142f1e99e4f1762c42ca8fe0968b3045120870a903",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.NewRequestWithContext(t.Context(), test.method, test.url, strings.NewReader(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header["TEST_UNDERSCORE"] = []string{"TEST_VALUE"}
+			if test.body != "" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			// A time in another zone is the same time.
+			if err := test.scheme.Sign(r, []byte(test.body), cred, at.In(time.FixedZone("", 8*3600)), ""); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Header.Get("Authorization"); !strings.HasSuffix(got, "SignedHeaders=x-sdk-date, Signature="+test.want) {
+				t.Errorf("Authorization is %s, want signature %s", got, test.want)
+			}
+		})
+	}
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // AddBackendServers adds up to 20 servers to the default server group of a
-// load balancer. A server that is attached already makes the call fail. While
+// load balancer. The call fails when one of them is attached already. While
 // another write to the same load balancer is being applied the call is
 // refused as busy.
 //
@@ -62,8 +62,7 @@ type AddBackendServersResponse struct {
 }
 
 func (r *AddBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -120,8 +119,7 @@ type SetBackendServersResponse struct {
 }
 
 func (r *SetBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -181,8 +179,7 @@ type RemoveBackendServersResponse struct {
 }
 
 func (r *RemoveBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

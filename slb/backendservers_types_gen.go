@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // DefaultServerRef is part of the request of RemoveBackendServers.
 type DefaultServerRef struct {
 	// ServerID: required. ECS, ENI or ECI id.

@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // endpoint returns the host of a region: the documented one, else by the rule
 // slb.REGION.aliyuncs.com.
 func endpoint(region string) string {

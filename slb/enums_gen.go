@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // AddressIPVersion is an enumeration of the API. Values that are not listed
 // here can come in replies.
 type AddressIPVersion string

@@ -58,8 +58,7 @@ type DescribeHealthStatusResponse struct {
 }
 
 func (r *DescribeHealthStatusResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // ServerHealth is part of the reply to DescribeHealthStatus.
 type ServerHealth struct {
 	// ListenerPort, such as 80.

@@ -98,8 +98,7 @@ type DescribeLoadBalancersResponse struct {
 }
 
 func (r *DescribeLoadBalancersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -215,8 +214,7 @@ type DescribeLoadBalancerAttributeResponse struct {
 }
 
 func (r *DescribeLoadBalancerAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

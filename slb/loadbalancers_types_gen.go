@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // ListenerPortProtocal is part of the reply to DescribeLoadBalancerAttribute.
 type ListenerPortProtocal struct {
 	// ListenerPort, such as 443.

@@ -67,10 +67,10 @@ type CreateMasterSlaveServerGroupResponse struct {
 }
 
 func (r *CreateMasterSlaveServerGroupResponse) missing() string {
-	switch {
-	case r.MasterSlaveServerGroupID == "":
+	if r.MasterSlaveServerGroupID == "" {
 		return "MasterSlaveServerGroupId"
-	case r.RequestID == "":
+	}
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -123,8 +123,7 @@ type DeleteMasterSlaveServerGroupResponse struct {
 }
 
 func (r *DeleteMasterSlaveServerGroupResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -182,8 +181,7 @@ type DescribeMasterSlaveServerGroupsResponse struct {
 }
 
 func (r *DescribeMasterSlaveServerGroupsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -244,8 +242,7 @@ type DescribeMasterSlaveServerGroupAttributeResponse struct {
 }
 
 func (r *DescribeMasterSlaveServerGroupAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // MasterSlaveServer is what CreateMasterSlaveServerGroup and
 // DescribeMasterSlaveServerGroupAttribute answer with.
 type MasterSlaveServer struct {

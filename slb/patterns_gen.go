@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // matches1 reports whether s has the characters of ^[A-Za-z0-9\x{4e00}-\x{9fa5}\-/._]{1,80}$.
 func matches1(s string) bool {
 	for _, r := range s {

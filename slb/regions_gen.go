@@ -52,8 +52,7 @@ type DescribeRegionsResponse struct {
 }
 
 func (r *DescribeRegionsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

@@ -65,10 +65,10 @@ type CreateVServerGroupResponse struct {
 }
 
 func (r *CreateVServerGroupResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
-	case r.VServerGroupID == "":
+	}
+	if r.VServerGroupID == "" {
 		return "VServerGroupId"
 	}
 	return ""
@@ -133,8 +133,7 @@ type SetVServerGroupAttributeResponse struct {
 }
 
 func (r *SetVServerGroupAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -185,8 +184,7 @@ type DeleteVServerGroupResponse struct {
 }
 
 func (r *DeleteVServerGroupResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -246,8 +244,7 @@ type DescribeVServerGroupsResponse struct {
 }
 
 func (r *DescribeVServerGroupsResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -307,17 +304,15 @@ type DescribeVServerGroupAttributeResponse struct {
 }
 
 func (r *DescribeVServerGroupAttributeResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
 }
 
-// AddVServerGroupBackendServers adds up to 20 servers to a vServer group.
-// Servers that are in the group already make the call fail. While another
-// write to the same load balancer is being applied the call is refused as
-// busy.
+// AddVServerGroupBackendServers adds up to 20 servers to a vServer group. The
+// call fails when one of them is in the group already. While another write to
+// the same load balancer is being applied the call is refused as busy.
 //
 // It calls SLB 2014-05-15 AddVServerGroupBackendServers. It has no
 // idempotency token: after an error with OutcomeUnknown read back before
@@ -369,8 +364,7 @@ type AddVServerGroupBackendServersResponse struct {
 }
 
 func (r *AddVServerGroupBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -431,8 +425,7 @@ type RemoveVServerGroupBackendServersResponse struct {
 }
 
 func (r *RemoveVServerGroupBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""
@@ -494,8 +487,7 @@ type ModifyVServerGroupBackendServersResponse struct {
 }
 
 func (r *ModifyVServerGroupBackendServersResponse) missing() string {
-	switch {
-	case r.RequestID == "":
+	if r.RequestID == "" {
 		return "RequestId"
 	}
 	return ""

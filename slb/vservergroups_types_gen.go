@@ -2,8 +2,6 @@
 
 package slb
 
-import ()
-
 // AssociatedListener is what DescribeVServerGroups and
 // DescribeMasterSlaveServerGroups answer with.
 type AssociatedListener struct {

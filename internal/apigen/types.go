@@ -30,16 +30,19 @@ var imports = []struct{ use, path string }{
 func (m *model) source(body string) string {
 	var w writer
 	w.f(header, m.pkg, m.pkg)
-	w.f("import (\n")
+	var used writer
 	for _, i := range imports {
 		switch {
 		case i.use == "":
-			w.f("\n")
+			used.f("\n")
 		case uses(body, i.use):
-			w.f("\t%q\n", i.path)
+			used.f("\t%q\n", i.path)
 		}
 	}
-	w.f(")\n\n%s", body)
+	if strings.TrimSpace(used.String()) != "" {
+		w.f("import (\n%s)\n\n", used.String())
+	}
+	w.f("%s", body)
 	return w.String()
 }
 
@@ -211,11 +214,11 @@ func (m *model) responseType(w *writer, op *operation) {
 	}
 	w.f("}\n\n")
 	if required := m.required(op.response, "r", ""); len(required) > 0 {
-		w.f("func (r *%sResponse) missing() string {\n\tswitch {\n", op.goName)
+		w.f("func (r *%sResponse) missing() string {\n", op.goName)
 		for _, c := range required {
-			w.f("\tcase %s:\n\t\treturn %q\n", c[0], c[1])
+			w.f("\tif %s {\n\t\treturn %q\n\t}\n", c[0], c[1])
 		}
-		w.f("\t}\n\treturn \"\"\n}\n\n")
+		w.f("\treturn \"\"\n}\n\n")
 	}
 }
 

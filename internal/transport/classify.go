@@ -76,6 +76,13 @@ func (s *Service) classify(status int, code, message string) (cloudlb.Class, clo
 	}
 }
 
+// Classify says what a code means that came in another way than an error reply,
+// such as in a failed job.
+func (c *Client) Classify(code, message string) cloudlb.Class {
+	class, _, _ := c.service.classify(0, code, message)
+	return class
+}
+
 // errorReply turns an error reply into an *Error and the action it asks for.
 func (call *Call) errorReply(status int, h http.Header, body []byte) (*cloudlb.Error, Action) {
 	s := &call.client.service
