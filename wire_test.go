@@ -286,7 +286,7 @@ func normalQuery(q map[string][]string) map[string]any {
 	out := make(map[string]any)
 	for k, v := range q {
 		var list any
-		if k == "BackendServers" && json.Unmarshal([]byte(v[0]), &list) == nil {
+		if strings.HasSuffix(k, "BackendServers") && json.Unmarshal([]byte(v[0]), &list) == nil {
 			out[k] = numbers(list)
 			continue
 		}

@@ -2,6 +2,7 @@ package fakecloud_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +190,22 @@ func TestAPIGChannels(t *testing.T) {
 	equal(t, "channels by name", c.rest("GET", base+"?name=api", nil).at("vpc_channels", 0, "id"), id)
 	equal(t, "channels by member", c.rest("GET", base+"?member_host=10.0.0.2", nil).at("vpc_channels", 0, "id"), "vc-1")
 	want(t, c.rest("GET", base+"/none", nil), 404, "APIG.3023")
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	cloud, c := virtual(t)
+	r := c.rest("POST", "/v2/"+cloud.ProjectID()+"/apigw/instances/"+cloud.AddInstance("")+"/vpc-channels", fields{
+		"name": "api_1", "port": 8080, "balance_strategy": 1, "member_type": "ip", "type": 3,
+		"microservice_info": fields{"service_type": "NACOS", "nacos_info": fields{
+			"service_name": "web", "server_config": []fields{{"ip_address": "10.0.0.1", "port": 8848}},
+			"user_info": fields{"user_name": "user", "password": "hunter2"},
+		}},
+	})
+	want(t, r, 201, "")
+	if all := fmt.Sprint(cloud.Requests()); strings.Contains(all, "hunter2") || !strings.Contains(all, "password:***") {
+		t.Errorf("recorded: %s", all)
+	}
 }
 
 func TestAPIGInstance(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/cloudlb/cloudlb/internal/specfile"
@@ -241,7 +240,7 @@ func (d *decoder) scalar(f *specfile.Field, typ string, raw any, how notation, p
 				d.fail(malformed, path, "must not start with %s", p)
 			}
 		}
-		if f.Pattern != "" && !pattern(f.Pattern).MatchString(s) {
+		if f.Pattern != "" && !d.service.patterns[f.Pattern].MatchString(s) {
 			d.fail(malformed, path, "must match %s", f.Pattern)
 		}
 		d.enum(f, s, path)
@@ -393,10 +392,14 @@ func find(fields []*specfile.Field, name string) *specfile.Field {
 	return nil
 }
 
-// exactNames gives names that differ in case only the spec's spelling.
+// exactNames gives names that differ in case only the spec's spelling, and
+// leaves out empty values, which are no values in Alibaba's notations.
 func exactNames(fields []*specfile.Field, raw object) object {
 	out := make(object, len(raw))
 	for name, v := range raw {
+		if v == "" {
+			continue
+		}
 		for _, f := range fields {
 			if strings.EqualFold(f.Name, name) {
 				name = f.Name
@@ -450,24 +453,23 @@ func holds(condition string, fields []*specfile.Field, in object) bool {
 	return false
 }
 
-// patterns caches the compiled patterns of the spec.
-var patterns sync.Map // string -> *regexp.Regexp
-
 var unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-// anything matches everything; it stands for a pattern Go cannot compile.
-var anything = regexp.MustCompile(``)
-
-func pattern(expr string) *regexp.Regexp {
-	if re, ok := patterns.Load(expr); ok {
-		return re.(*regexp.Regexp)
+// compile adds the patterns of fields, which are written for JavaScript.
+func (s *service) compile(fields []*specfile.Field) error {
+	for _, f := range fields {
+		if f.Pattern != "" && s.patterns[f.Pattern] == nil {
+			re, err := regexp.Compile(unicodeEscape.ReplaceAllString(f.Pattern, `\x{$1}`))
+			if err != nil {
+				return fmt.Errorf("spec: %s, field %s: %w", s.name, f.Name, err)
+			}
+			s.patterns[f.Pattern] = re
+		}
+		if err := s.compile(f.Fields); err != nil {
+			return err
+		}
 	}
-	re, err := regexp.Compile(unicodeEscape.ReplaceAllString(expr, `\x{$1}`))
-	if err != nil {
-		re = anything
-	}
-	patterns.Store(expr, re)
-	return re
+	return nil
 }
 
 // parseJSON reads one JSON value. Numbers become json.Number; a name that

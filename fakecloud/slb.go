@@ -213,7 +213,7 @@ func (c *call) slbLock(lb *slbBalancer, g *slbGroup) *fault {
 	case lb.busyGroup == g:
 		return refusef(400, "VServerGroupProcessing", "The operation of the vServer group is pending, please try again later.")
 	default:
-		return refusef(409, "BackendServer.configuring", "The configuration of the load balancer is pending, please try again later.")
+		return refusef(409, "BackendServer.configuring", "A previous configuration of the load balancer is pending; please try again later.")
 	}
 }
 

@@ -53,6 +53,8 @@ func TestSLBWrites(t *testing.T) {
 		{"default weight", "AddVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-3", "Port": 80}}}, 200, "", "[i-1:80:100 i-2:80:0 i-3:80:100]"},
 		{"names of any case", "AddVServerGroupBackendServers", fields{"BackendServers": []fields{{"serverId": "i-3", "port": 80, "weight": 1}}}, 200, "", "[i-1:80:100 i-2:80:0 i-3:80:1]"},
 		{"first of two counts", "AddVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-3", "Port": 80, "Weight": 1}, {"ServerId": "i-3", "Port": 80, "Weight": 2}}}, 200, "", "[i-1:80:100 i-2:80:0 i-3:80:1]"},
+		{"empty values", "AddVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-3", "Port": 80, "Weight": "", "Description": ""}}}, 200, "", "[i-1:80:100 i-2:80:0 i-3:80:100]"},
+		{"name twice", "AddVServerGroupBackendServers", fields{"BackendServers": `[{"ServerId":"i-3","ServerId":"i-4","Port":80}]`}, 400, "BackendServersMalformed", ""},
 		{"other port", "AddVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-1", "Port": 81}}}, 200, "", "[i-1:80:100 i-2:80:0 i-1:81:100]"},
 		{"remove", "RemoveVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-1", "Port": 80}}}, 200, "", "[i-2:80:0]"},
 		{"remove absent", "RemoveVServerGroupBackendServers", fields{"BackendServers": []fields{{"ServerId": "i-1", "Port": 81}}}, 200, "", ""},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +20,7 @@ type service struct {
 	vendor   vendor
 	ops      map[string]*operation
 	ordered  []*operation
+	patterns map[string]*regexp.Regexp // of the spec, by their text
 	handlers map[string]handler
 	// refuse turns a bad parameter into the service's error.
 	refuse func(problem) *fault
@@ -88,6 +91,11 @@ var loadTables = sync.OnceValues(func() (*tables, error) {
 				return nil, err
 			}
 		}
+		for name := range s.handlers {
+			if s.ops[name] == nil {
+				return nil, fmt.Errorf("spec: %s has no operation %s", s.name, name)
+			}
+		}
 	}
 	return t, t.iam.add(iamListProjects())
 })
@@ -107,14 +115,14 @@ func (s *service) add(op *specfile.Operation) error {
 		}
 	}
 	if s.ops == nil {
-		s.ops = make(map[string]*operation)
+		s.ops, s.patterns = make(map[string]*operation), make(map[string]*regexp.Regexp)
 	}
 	if s.ops[op.Name] != nil {
 		return fmt.Errorf("spec: %s has two operations %s", s.name, op.Name)
 	}
 	s.ops[op.Name] = o
 	s.ordered = append(s.ordered, o)
-	return nil
+	return s.compile(op.Request)
 }
 
 // route finds the operation that a method and a path stand for.
@@ -168,15 +176,7 @@ func shape(fields []*specfile.Field, in object, family string) object {
 }
 
 func inFamily(f *specfile.Field, family string) bool {
-	if family == "" || len(f.FamiliesOnly) == 0 {
-		return true
-	}
-	for _, only := range f.FamiliesOnly {
-		if only == family {
-			return true
-		}
-	}
-	return false
+	return family == "" || len(f.FamiliesOnly) == 0 || slices.Contains(f.FamiliesOnly, family)
 }
 
 func encode(v any) []byte {

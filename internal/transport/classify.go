@@ -60,6 +60,10 @@ func (row *ErrorRow) matches(status int, code, lowerMessage string) bool {
 // classify looks an error up. A code that no row knows is of unknown class;
 // what the service refused below 500 it did not carry out.
 func (s *Service) classify(status int, code, message string) (cloudlb.Class, cloudlb.Outcome, Action) {
+	if status == http.StatusNotFound && code == "" {
+		// Not the service's own answer: it must not pass for "already gone".
+		return cloudlb.ClassUnknown, cloudlb.OutcomeRejected, NoAction
+	}
 	lower := strings.ToLower(message)
 	for _, table := range s.Errors {
 		for i := range table {
