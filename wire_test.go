@@ -50,7 +50,7 @@ var refusedOnPurpose = map[string]string{
 	"ListMemberGroups/all_fields":              "member_group_name has 1 character",
 	"ListBackendInstancesV2/all_fields":        "member_group_name has 1 character",
 	"ReplaceServersInServerGroup/zero_values":  "RemovedServers[0].Port is 0", // 1 to 65535
-	"RemoveServersFromServerGroup/zero_values": "Servers[0].Port is 0",
+	"RemoveServersFromServerGroup/zero_values": "Servers[0].Port is required",
 }
 
 // leftOutOnPurpose are parameters of the vendors' requests that ours do not

@@ -38,7 +38,7 @@ func (c *Client) GetListenerHealthStatus(ctx context.Context, req GetListenerHea
 type GetListenerHealthStatusRequest struct {
 	// IncludeRule: default false.
 	IncludeRule bool `json:"IncludeRule,omitzero"`
-	// ListenerID: required.
+	// ListenerID is required.
 	ListenerID string `json:"ListenerId"`
 	// MaxResults: 1 to 30, default 20.
 	MaxResults int64 `json:"MaxResults,omitzero"`

@@ -157,7 +157,7 @@ type UpdateHealthCheckTemplateAttributeRequest struct {
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
 	// HealthCheckProtocol: default HTTP.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTemplateID: required.
+	// HealthCheckTemplateID is required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
 	// HealthCheckTemplateName: 2 to 128 characters.
 	HealthCheckTemplateName string `json:"HealthCheckTemplateName,omitzero"`
@@ -321,7 +321,7 @@ func (c *Client) GetHealthCheckTemplateAttribute(ctx context.Context, req GetHea
 // GetHealthCheckTemplateAttributeRequest is the request of
 // [Client.GetHealthCheckTemplateAttribute].
 type GetHealthCheckTemplateAttributeRequest struct {
-	// HealthCheckTemplateID: required.
+	// HealthCheckTemplateID is required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
 }
 
@@ -406,9 +406,9 @@ type ApplyHealthCheckTemplateToServerGroupRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckTemplateID: required.
+	// HealthCheckTemplateID is required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 

@@ -113,7 +113,7 @@ type CreateServerGroupRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckConfig: required.
+	// HealthCheckConfig is required.
 	HealthCheckConfig HealthCheckConfigSpec `json:"HealthCheckConfig"`
 	// IPv6Enabled: default false.
 	IPv6Enabled bool `json:"Ipv6Enabled,omitzero"`
@@ -137,7 +137,7 @@ type CreateServerGroupRequest struct {
 	UchConfig           *UchConfigSpec           `json:"UchConfig,omitzero"`
 	// UpstreamKeepaliveEnabled: default false.
 	UpstreamKeepaliveEnabled bool `json:"UpstreamKeepaliveEnabled,omitzero"`
-	// VpcID: Required when ServerGroupType in [Instance,Ip].
+	// Required when ServerGroupType in [Instance,Ip].
 	VpcID string `json:"VpcId,omitzero"`
 }
 
@@ -211,7 +211,7 @@ type UpdateServerGroupAttributeRequest struct {
 	// Scheduler: SDK lists Wrr/Wlc/Sch; terraform provider also allows Uch.
 	// Ignored when ServerGroupType=Fc.
 	Scheduler Scheduler `json:"Scheduler,omitzero"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 	// ServerGroupName: 2 to 128 characters.
 	ServerGroupName string `json:"ServerGroupName,omitzero"`
@@ -280,7 +280,7 @@ type DeleteServerGroupRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 

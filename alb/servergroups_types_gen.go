@@ -62,7 +62,7 @@ type HealthCheckConfigSpec struct {
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort: 0 to 65535, default 0. 0 = use server port.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort,omitzero"`
-	// HealthCheckEnabled: required. Fc groups default to off.
+	// HealthCheckEnabled is required. Fc groups default to off.
 	HealthCheckEnabled bool `json:"HealthCheckEnabled"`
 	// HealthCheckHost: 1 to 80 characters, default $SERVER_IP. Ignored when
 	// HealthCheckProtocol=TCP.
@@ -260,16 +260,16 @@ type UchConfig struct {
 
 // UchConfigSpec is part of the request of CreateServerGroup.
 type UchConfigSpec struct {
-	// Type: required.
+	// Type is required.
 	Type UchType `json:"Type"`
-	// Value: required.
+	// Value is required.
 	Value string `json:"Value"`
 }
 
 // UchConfigUpdate is part of the request of UpdateServerGroupAttribute.
 type UchConfigUpdate struct {
-	// Type: required.
+	// Type is required.
 	Type UchType `json:"Type"`
-	// Value: required.
+	// Value is required.
 	Value string `json:"Value"`
 }

@@ -160,7 +160,9 @@ func (s *AddedServer) validate(v *check.Checker) {
 	if s.Port != 0 {
 		v.Range("Port", int64(s.Port), 1, 65535)
 	}
-	if s.ServerID != "" {
+	if s.ServerID == "" {
+		v.Missing("ServerId")
+	} else {
 		v.Text("ServerId", s.ServerID, 0, 0)
 	}
 	if s.ServerIP != "" {
@@ -177,7 +179,12 @@ func (s *AddedServer) validate(v *check.Checker) {
 }
 
 func (s *RemovedServer) validate(v *check.Checker) {
-	v.Range("Port", int64(s.Port), 1, 65535)
+	if s.Port == 0 && (s.ServerType == "Ecs" || s.ServerType == "Eni" || s.ServerType == "Eci" || s.ServerType == "Ip") {
+		v.MissingWhen("Port", "ServerType in [Ecs,Eni,Eci,Ip]")
+	}
+	if s.Port != 0 {
+		v.Range("Port", int64(s.Port), 1, 65535)
+	}
 	if s.ServerID == "" {
 		v.Missing("ServerId")
 	} else {

@@ -110,9 +110,7 @@ func (s *AddedServer) encode(v *rpc.Values) {
 	if s.RemoteIPEnabled != nil {
 		v.Bool("RemoteIpEnabled", *s.RemoteIPEnabled)
 	}
-	if s.ServerID != "" {
-		v.String("ServerId", s.ServerID)
-	}
+	v.String("ServerId", s.ServerID)
 	if s.ServerIP != "" {
 		v.String("ServerIp", s.ServerIP)
 	}
@@ -123,7 +121,9 @@ func (s *AddedServer) encode(v *rpc.Values) {
 }
 
 func (s *RemovedServer) encode(v *rpc.Values) {
-	v.Int("Port", int64(s.Port))
+	if s.Port != 0 {
+		v.Int("Port", int64(s.Port))
+	}
 	v.String("ServerId", s.ServerID)
 	if s.ServerIP != "" {
 		v.String("ServerIp", s.ServerIP)

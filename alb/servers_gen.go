@@ -45,7 +45,7 @@ type AddServersToServerGroupRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 	// Servers: required, 1 to 200 elements. Older doc revisions said 40.
 	Servers []AddedServer `json:"Servers"`
@@ -113,7 +113,7 @@ type ReplaceServersInServerGroupRequest struct {
 	// RemovedServers: required, 1 to 200 elements. Sent in query by the SDK
 	// while AddedServers goes in the form body.
 	RemovedServers []ReplacedServer `json:"RemovedServers"`
-	// ServerGroupID: required. Fc server groups not supported.
+	// ServerGroupID is required. Fc server groups not supported.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 
@@ -175,7 +175,7 @@ type RemoveServersFromServerGroupRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 	// Servers: required, 1 to 200 elements. SDK sends it in query; form body
 	// works too.
@@ -240,7 +240,7 @@ type UpdateServerGroupServersAttributeRequest struct {
 	// DryRun: default false. True: checks only; pass is reported as error
 	// DryRunOperation.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID: required.
+	// ServerGroupID is required.
 	ServerGroupID string `json:"ServerGroupId"`
 	// Servers: required, 1 to 40 elements. Doc page and CLI metadata say 40;
 	// add/remove/replace say 200.

@@ -12,13 +12,13 @@ type AddedServer struct {
 	Port int `json:"Port,omitzero"`
 	// RemoteIPEnabled: default false. Ignored when ServerType!=Ip.
 	RemoteIPEnabled *bool `json:"RemoteIpEnabled,omitzero"`
-	// ServerID: seed says optional, but every type needs it: ECS/ENI/ECI id,
-	// the IP for Ip, function ARN for Fc.
-	ServerID string `json:"ServerId,omitzero"`
+	// ServerID is required. The instance ID for Ecs, Eni and Eci, the IP
+	// address for Ip, the function ARN for Fc.
+	ServerID string `json:"ServerId"`
 	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
 	// already carries the IP. Ignored when ServerType=Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType: required.
+	// ServerType is required.
 	ServerType ServerType `json:"ServerType"`
 	// Weight: 0 to 100, default 100. 0 stops new traffic. Ignored when
 	// ServerType=Fc.
@@ -27,15 +27,15 @@ type AddedServer struct {
 
 // RemovedServer is part of the request of RemoveServersFromServerGroup.
 type RemovedServer struct {
-	// Port: required, 1 to 65535. Required when ServerType in
-	// [Ecs,Eni,Eci,Ip]. Ignored when ServerType=Fc.
-	Port int `json:"Port"`
-	// ServerID: required.
+	// Port: 1 to 65535. Required when ServerType in [Ecs,Eni,Eci,Ip]. Ignored
+	// when ServerType=Fc.
+	Port int `json:"Port,omitzero"`
+	// ServerID is required.
 	ServerID string `json:"ServerId"`
 	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
 	// already carries the IP. Ignored when ServerType=Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType: required.
+	// ServerType is required.
 	ServerType ServerType `json:"ServerType"`
 }
 
@@ -43,11 +43,11 @@ type RemovedServer struct {
 type ReplacedServer struct {
 	// Port: required, 1 to 65535.
 	Port int `json:"Port"`
-	// ServerID: required.
+	// ServerID is required.
 	ServerID string `json:"ServerId"`
 	// ServerIP: ENI: primary or secondary private IP.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType: required. Seed example is lower-case ecs.
+	// ServerType is required. Seed example is lower-case ecs.
 	ServerType ServerType `json:"ServerType"`
 }
 
@@ -58,11 +58,11 @@ type ReplacementServer struct {
 	Description string `json:"Description,omitzero"`
 	// Port: required, 1 to 65535.
 	Port int `json:"Port"`
-	// ServerID: required.
+	// ServerID is required.
 	ServerID string `json:"ServerId"`
 	// ServerIP: ENI: primary or secondary private IP.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType: required. Fc groups cannot be replaced; SDK list shows
+	// ServerType is required. Fc groups cannot be replaced; SDK list shows
 	// Ecs/Eni/Eci only.
 	ServerType ServerType `json:"ServerType"`
 	// Weight: 0 to 100, default 100. 0 stops new traffic.
@@ -112,12 +112,12 @@ type UpdatedServer struct {
 	// Port: 1 to 65535. Part of the key; cannot be changed. Required when
 	// ServerType in [Ecs,Eni,Eci,Ip]. Ignored when ServerType=Fc.
 	Port int `json:"Port,omitzero"`
-	// ServerID: required. SDK marks optional; needed to address the server.
+	// ServerID is required. SDK marks optional; needed to address the server.
 	ServerID string `json:"ServerId"`
 	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
 	// already carries the IP. Ignored when ServerType=Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType: required.
+	// ServerType is required.
 	ServerType ServerType `json:"ServerType"`
 	// Weight: 0 to 100, default 100. Doc prints default 100; send the current
 	// weight explicitly. Ignored when ServerType=Fc.

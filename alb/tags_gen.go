@@ -35,12 +35,12 @@ func (c *Client) TagResources(ctx context.Context, req TagResourcesRequest, opts
 
 // TagResourcesRequest is the request of [Client.TagResources].
 type TagResourcesRequest struct {
-	// ResourceID: required.
+	// ResourceID is required.
 	ResourceID []string `json:"ResourceId"`
-	// ResourceType: required. SDK lists the first four; terraform provider
+	// ResourceType is required. SDK lists the first four; terraform provider
 	// also sends listener and healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
-	// Tag: required.
+	// Tag is required.
 	Tag []TagSpec `json:"Tag"`
 }
 
@@ -88,9 +88,9 @@ func (c *Client) UnTagResources(ctx context.Context, req UnTagResourcesRequest, 
 type UnTagResourcesRequest struct {
 	// All, such as false.
 	All bool `json:"All,omitzero"`
-	// ResourceID: required.
+	// ResourceID is required.
 	ResourceID []string `json:"ResourceId"`
-	// ResourceType: required. SDK lists the first four; terraform provider
+	// ResourceType is required. SDK lists the first four; terraform provider
 	// also sends listener and healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
 	Tag          []TagSpec    `json:"Tag,omitzero"`
@@ -140,12 +140,12 @@ type ListTagResourcesRequest struct {
 	MaxResults int `json:"MaxResults,omitzero"`
 	// NextToken: omit on first page; empty in reply means last page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceID: Required when Tag not given.
+	// Required when Tag not given.
 	ResourceID []string `json:"ResourceId,omitzero"`
-	// ResourceType: required. SDK lists the first four; terraform provider
+	// ResourceType is required. SDK lists the first four; terraform provider
 	// also sends listener and healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
-	// Tag: Required when ResourceId not given.
+	// Required when ResourceId not given.
 	Tag []ResourceTagFilter `json:"Tag,omitzero"`
 }
 
@@ -201,7 +201,7 @@ type ListTagKeysRequest struct {
 	MaxResults int `json:"MaxResults,omitzero"`
 	// NextToken: omit on first page; empty in reply means last page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceType: required. SDK lists the first four; terraform provider
+	// ResourceType is required. SDK lists the first four; terraform provider
 	// also sends listener and healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
 }
@@ -260,7 +260,7 @@ type ListTagValuesRequest struct {
 	// ResourceType: SDK lists the first four; terraform provider also sends
 	// listener and healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType,omitzero"`
-	// TagKey: required.
+	// TagKey is required.
 	TagKey string `json:"TagKey"`
 }
 

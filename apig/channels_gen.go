@@ -35,7 +35,7 @@ func (c *Client) CreateVpcChannel(ctx context.Context, req CreateVpcChannelReque
 
 // CreateVpcChannelRequest is the request of [Client.CreateVpcChannel].
 type CreateVpcChannelRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
 	// Name: required, 3 to 64 characters.
 	Name string `json:"name"`
@@ -55,7 +55,7 @@ type CreateVpcChannelRequest struct {
 	Members          []MemberSpec          `json:"members,omitzero"`
 	VpcHealthConfig  *HealthConfigSpec     `json:"vpc_health_config,omitzero"`
 	MicroserviceInfo *MicroserviceInfoSpec `json:"microservice_info,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -81,7 +81,7 @@ type CreateVpcChannelResponse struct {
 	Status           VpcChannelStatus `json:"status"`
 	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -116,7 +116,7 @@ func (c *Client) ListVpcChannels(ctx context.Context, req ListVpcChannelsRequest
 
 // ListVpcChannelsRequest is the request of [Client.ListVpcChannels].
 type ListVpcChannelsRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
 	// Offset: at least 0, default 0. Negative becomes 0.
 	Offset int64 `json:"offset,omitzero"`
@@ -134,7 +134,7 @@ type ListVpcChannelsRequest struct {
 	// MemberGroupName: 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
 	MemberGroupID   string `json:"member_group_id,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -170,9 +170,9 @@ func (c *Client) GetVpcChannel(ctx context.Context, req GetVpcChannelRequest, op
 
 // GetVpcChannelRequest is the request of [Client.GetVpcChannel].
 type GetVpcChannelRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 }
 
@@ -200,7 +200,7 @@ type GetVpcChannelResponse struct {
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
 	Members          []Member         `json:"members,omitzero"`
 	VpcHealthConfig  HealthConfig     `json:"vpc_health_config,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -238,9 +238,9 @@ func (c *Client) UpdateVpcChannel(ctx context.Context, req UpdateVpcChannelReque
 
 // UpdateVpcChannelRequest is the request of [Client.UpdateVpcChannel].
 type UpdateVpcChannelRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Name: required, 3 to 64 characters.
 	Name string `json:"name"`
@@ -260,7 +260,7 @@ type UpdateVpcChannelRequest struct {
 	Members          []MemberSpec            `json:"members,omitzero"`
 	VpcHealthConfig  *HealthConfigUpdate     `json:"vpc_health_config,omitzero"`
 	MicroserviceInfo *MicroserviceInfoUpdate `json:"microservice_info,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -286,7 +286,7 @@ type UpdateVpcChannelResponse struct {
 	Status           VpcChannelStatus `json:"status"`
 	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -323,9 +323,9 @@ func (c *Client) DeleteVpcChannel(ctx context.Context, req DeleteVpcChannelReque
 
 // DeleteVpcChannelRequest is the request of [Client.DeleteVpcChannel].
 type DeleteVpcChannelRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 }
 

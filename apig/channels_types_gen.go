@@ -30,7 +30,7 @@ type CCEInfoSpec struct {
 	ClusterID string `json:"cluster_id"`
 	// Namespace: required, at most 64 characters.
 	Namespace string `json:"namespace"`
-	// WorkloadType: required.
+	// WorkloadType is required.
 	WorkloadType WorkloadType `json:"workload_type"`
 	// AppName: 1 to 64 characters.
 	AppName string `json:"app_name,omitzero"`
@@ -47,7 +47,7 @@ type CCEInfoUpdate struct {
 	ClusterID string `json:"cluster_id"`
 	// Namespace: required, at most 64 characters.
 	Namespace string `json:"namespace"`
-	// WorkloadType: required.
+	// WorkloadType is required.
 	WorkloadType WorkloadType `json:"workload_type"`
 	// AppName: 1 to 64 characters.
 	AppName string `json:"app_name,omitzero"`
@@ -60,33 +60,33 @@ type CCEInfoUpdate struct {
 // CCEServiceInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
 // UpdateVpcChannel answer with.
 type CCEServiceInfo struct {
-	// ClusterID: API Gateway only.
+	// API Gateway only.
 	ClusterID string `json:"cluster_id,omitzero"`
-	// Namespace: API Gateway only.
+	// API Gateway only.
 	Namespace string `json:"namespace,omitzero"`
-	// ServiceName: API Gateway only.
+	// API Gateway only.
 	ServiceName string `json:"service_name,omitzero"`
-	// ClusterName: API Gateway only.
+	// API Gateway only.
 	ClusterName string `json:"cluster_name,omitzero"`
 }
 
 // CCEServiceInfoSpec is part of the request of CreateVpcChannel.
 type CCEServiceInfoSpec struct {
-	// ClusterID: required. API Gateway only.
+	// ClusterID is required. API Gateway only.
 	ClusterID string `json:"cluster_id"`
-	// Namespace: required. API Gateway only.
+	// Namespace is required. API Gateway only.
 	Namespace string `json:"namespace"`
-	// ServiceName: required. API Gateway only.
+	// ServiceName is required. API Gateway only.
 	ServiceName string `json:"service_name"`
 }
 
 // CCEServiceInfoUpdate is part of the request of UpdateVpcChannel.
 type CCEServiceInfoUpdate struct {
-	// ClusterID: required. API Gateway only.
+	// ClusterID is required. API Gateway only.
 	ClusterID string `json:"cluster_id"`
-	// Namespace: required. API Gateway only.
+	// Namespace is required. API Gateway only.
 	Namespace string `json:"namespace"`
-	// ServiceName: required. API Gateway only.
+	// ServiceName is required. API Gateway only.
 	ServiceName string `json:"service_name"`
 }
 
@@ -155,9 +155,9 @@ type HealthConfig struct {
 // HealthConfigSpec is part of the request of CreateVpcChannel and
 // CreateProjectVpcChannel.
 type HealthConfigSpec struct {
-	// Protocol: required.
+	// Protocol is required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Path: Required when protocol in [HTTP,HTTPS].
+	// Required when protocol in [HTTP,HTTPS].
 	Path string `json:"path,omitzero"`
 	// Method: default GET.
 	Method HealthCheckMethod `json:"method,omitzero"`
@@ -184,9 +184,9 @@ type HealthConfigSpec struct {
 // HealthConfigUpdate is part of the request of UpdateVpcChannel and
 // UpdateProjectVpcChannel.
 type HealthConfigUpdate struct {
-	// Protocol: required.
+	// Protocol is required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Path: Required when protocol in [HTTP,HTTPS].
+	// Required when protocol in [HTTP,HTTPS].
 	Path *string `json:"path,omitzero"`
 	// Method: default GET.
 	Method HealthCheckMethod `json:"method,omitzero"`
@@ -231,7 +231,7 @@ type MemberGroup struct {
 	CreateTime string `json:"create_time,omitzero"`
 	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
 	UpdateTime string `json:"update_time,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -251,7 +251,7 @@ type MemberGroupSpec struct {
 	// MicroservicePort: 0 to 65535.
 	MicroservicePort   *int                    `json:"microservice_port,omitzero"`
 	MicroserviceLabels []MicroserviceLabelSpec `json:"microservice_labels,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -270,7 +270,7 @@ type MemberGroupUpdate struct {
 	// MicroservicePort: 0 to 65535.
 	MicroservicePort   *int                      `json:"microservice_port,omitzero"`
 	MicroserviceLabels []MicroserviceLabelUpdate `json:"microservice_labels,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID *string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -288,9 +288,9 @@ type MicroserviceInfo struct {
 	UpdateTime string `json:"update_time,omitzero"`
 	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
 	CreateTime string `json:"create_time,omitzero"`
-	// CCEServiceInfo: API Gateway only.
+	// API Gateway only.
 	CCEServiceInfo CCEServiceInfo `json:"cce_service_info,omitzero"`
-	// NacosInfo: API Gateway only.
+	// API Gateway only.
 	NacosInfo NacosInfo `json:"nacos_info,omitzero"`
 }
 
@@ -300,9 +300,9 @@ type MicroserviceInfoSpec struct {
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
 	CSEInfo     *CSEInfoSpec     `json:"cse_info,omitzero"`
 	CCEInfo     *CCEInfoSpec     `json:"cce_info,omitzero"`
-	// CCEServiceInfo: API Gateway only.
+	// API Gateway only.
 	CCEServiceInfo *CCEServiceInfoSpec `json:"cce_service_info,omitzero"`
-	// NacosInfo: API Gateway only.
+	// API Gateway only.
 	NacosInfo *NacosInfoSpec `json:"nacos_info,omitzero"`
 }
 
@@ -312,9 +312,9 @@ type MicroserviceInfoUpdate struct {
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
 	CSEInfo     *CSEInfoUpdate   `json:"cse_info,omitzero"`
 	CCEInfo     *CCEInfoUpdate   `json:"cce_info,omitzero"`
-	// CCEServiceInfo: API Gateway only.
+	// API Gateway only.
 	CCEServiceInfo *CCEServiceInfoUpdate `json:"cce_service_info,omitzero"`
-	// NacosInfo: API Gateway only.
+	// API Gateway only.
 	NacosInfo *NacosInfoUpdate `json:"nacos_info,omitzero"`
 }
 
@@ -348,56 +348,56 @@ type MicroserviceLabelUpdate struct {
 // NacosInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
 // UpdateVpcChannel answer with.
 type NacosInfo struct {
-	// Namespace: API Gateway only.
+	// API Gateway only.
 	Namespace string `json:"namespace,omitzero"`
-	// ClusterName: API Gateway only.
+	// API Gateway only.
 	ClusterName string `json:"cluster_name,omitzero"`
-	// GroupName: API Gateway only.
+	// API Gateway only.
 	GroupName string `json:"group_name,omitzero"`
-	// ServiceName: API Gateway only.
+	// API Gateway only.
 	ServiceName string `json:"service_name,omitzero"`
-	// ServerConfig: API Gateway only.
+	// API Gateway only.
 	ServerConfig []NacosServer `json:"server_config,omitzero"`
-	// UserInfo: API Gateway only.
+	// API Gateway only.
 	UserInfo NacosUser `json:"user_info,omitzero"`
 }
 
 // NacosInfoSpec is part of the request of CreateVpcChannel.
 type NacosInfoSpec struct {
-	// Namespace: API Gateway only.
+	// API Gateway only.
 	Namespace string `json:"namespace,omitzero"`
-	// ClusterName: API Gateway only.
+	// API Gateway only.
 	ClusterName string `json:"cluster_name,omitzero"`
-	// GroupName: API Gateway only.
+	// API Gateway only.
 	GroupName string `json:"group_name,omitzero"`
-	// ServiceName: required. API Gateway only.
+	// ServiceName is required. API Gateway only.
 	ServiceName string `json:"service_name"`
-	// ServerConfig: required. API Gateway only.
+	// ServerConfig is required. API Gateway only.
 	ServerConfig []NacosServerSpec `json:"server_config"`
-	// UserInfo: required. API Gateway only.
+	// UserInfo is required. API Gateway only.
 	UserInfo NacosUserSpec `json:"user_info"`
 }
 
 // NacosInfoUpdate is part of the request of UpdateVpcChannel.
 type NacosInfoUpdate struct {
-	// Namespace: API Gateway only.
+	// API Gateway only.
 	Namespace *string `json:"namespace,omitzero"`
-	// ClusterName: API Gateway only.
+	// API Gateway only.
 	ClusterName *string `json:"cluster_name,omitzero"`
-	// GroupName: API Gateway only.
+	// API Gateway only.
 	GroupName *string `json:"group_name,omitzero"`
-	// ServiceName: required. API Gateway only.
+	// ServiceName is required. API Gateway only.
 	ServiceName string `json:"service_name"`
-	// ServerConfig: required. API Gateway only.
+	// ServerConfig is required. API Gateway only.
 	ServerConfig []NacosServerUpdate `json:"server_config"`
-	// UserInfo: required. API Gateway only.
+	// UserInfo is required. API Gateway only.
 	UserInfo NacosUserUpdate `json:"user_info"`
 }
 
 // NacosServer is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
 // UpdateVpcChannel answer with.
 type NacosServer struct {
-	// IPAddress: API Gateway only.
+	// API Gateway only.
 	IPAddress string `json:"ip_address,omitzero"`
 	// Port: 1 to 65535. API Gateway only.
 	Port int `json:"port"`
@@ -407,7 +407,7 @@ type NacosServer struct {
 
 // NacosServerSpec is part of the request of CreateVpcChannel.
 type NacosServerSpec struct {
-	// IPAddress: required. API Gateway only.
+	// IPAddress is required. API Gateway only.
 	IPAddress string `json:"ip_address"`
 	// Port: required, 1 to 65535. API Gateway only.
 	Port int `json:"port"`
@@ -417,7 +417,7 @@ type NacosServerSpec struct {
 
 // NacosServerUpdate is part of the request of UpdateVpcChannel.
 type NacosServerUpdate struct {
-	// IPAddress: required. API Gateway only.
+	// IPAddress is required. API Gateway only.
 	IPAddress string `json:"ip_address"`
 	// Port: required, 1 to 65535. API Gateway only.
 	Port int `json:"port"`
@@ -428,25 +428,25 @@ type NacosServerUpdate struct {
 // NacosUser is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
 // UpdateVpcChannel answer with.
 type NacosUser struct {
-	// UserName: API Gateway only.
+	// API Gateway only.
 	UserName string `json:"user_name,omitzero"`
-	// Password: API Gateway only.
+	// API Gateway only.
 	Password cloudlb.Secret `json:"password,omitzero"`
 }
 
 // NacosUserSpec is part of the request of CreateVpcChannel.
 type NacosUserSpec struct {
-	// UserName: required. API Gateway only.
+	// UserName is required. API Gateway only.
 	UserName string `json:"user_name"`
-	// Password: required. API Gateway only.
+	// Password is required. API Gateway only.
 	Password cloudlb.Secret `json:"password"`
 }
 
 // NacosUserUpdate is part of the request of UpdateVpcChannel.
 type NacosUserUpdate struct {
-	// UserName: required. API Gateway only.
+	// UserName is required. API Gateway only.
 	UserName string `json:"user_name"`
-	// Password: required. API Gateway only.
+	// Password is required. API Gateway only.
 	Password cloudlb.Secret `json:"password"`
 }
 
@@ -470,6 +470,6 @@ type VpcChannel struct {
 	Status           VpcChannelStatus `json:"status"`
 	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// VpcChannelType: API Gateway only.
+	// API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }

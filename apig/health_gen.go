@@ -34,13 +34,13 @@ func (c *Client) UpdateHealthCheck(ctx context.Context, req UpdateHealthCheckReq
 
 // UpdateHealthCheckRequest is the request of [Client.UpdateHealthCheck].
 type UpdateHealthCheckRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Protocol: required.
+	// Protocol is required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Path: Required when protocol in [HTTP,HTTPS].
+	// Required when protocol in [HTTP,HTTPS].
 	Path *string `json:"path,omitzero"`
 	// Method: default GET.
 	Method HealthCheckMethod `json:"method,omitzero"`

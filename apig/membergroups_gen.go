@@ -36,9 +36,9 @@ func (c *Client) CreateMemberGroup(ctx context.Context, req CreateMemberGroupReq
 
 // CreateMemberGroupRequest is the request of [Client.CreateMemberGroup].
 type CreateMemberGroupRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// MemberGroups: upsert by name; duplicates in one call: first wins.
 	MemberGroups []MemberGroupSpec `json:"member_groups,omitzero"`
@@ -76,9 +76,9 @@ func (c *Client) ListMemberGroups(ctx context.Context, req ListMemberGroupsReque
 
 // ListMemberGroupsRequest is the request of [Client.ListMemberGroups].
 type ListMemberGroupsRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Offset: at least 0, default 0. Negative becomes 0.
 	Offset int64 `json:"offset,omitzero"`
@@ -124,11 +124,11 @@ func (c *Client) GetMemberGroup(ctx context.Context, req GetMemberGroupRequest, 
 
 // GetMemberGroupRequest is the request of [Client.GetMemberGroup].
 type GetMemberGroupRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID: required.
+	// MemberGroupID is required.
 	MemberGroupID string `json:"member_group_id"`
 }
 
@@ -154,7 +154,7 @@ type GetMemberGroupResponse struct {
 	CreateTime string `json:"create_time,omitzero"`
 	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
 	UpdateTime string `json:"update_time,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -190,11 +190,11 @@ func (c *Client) UpdateMemberGroup(ctx context.Context, req UpdateMemberGroupReq
 
 // UpdateMemberGroupRequest is the request of [Client.UpdateMemberGroup].
 type UpdateMemberGroupRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID: required.
+	// MemberGroupID is required.
 	MemberGroupID string `json:"member_group_id"`
 	// MemberGroupName: required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
@@ -209,7 +209,7 @@ type UpdateMemberGroupRequest struct {
 	// MicroservicePort: 0 to 65535.
 	MicroservicePort   *int                      `json:"microservice_port,omitzero"`
 	MicroserviceLabels []MicroserviceLabelUpdate `json:"microservice_labels,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID *string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -235,7 +235,7 @@ type UpdateMemberGroupResponse struct {
 	CreateTime string `json:"create_time,omitzero"`
 	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
 	UpdateTime string `json:"update_time,omitzero"`
-	// ReferenceVpcChannelID: API Gateway only.
+	// API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -271,11 +271,11 @@ func (c *Client) DeleteMemberGroup(ctx context.Context, req DeleteMemberGroupReq
 
 // DeleteMemberGroupRequest is the request of [Client.DeleteMemberGroup].
 type DeleteMemberGroupRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID: required.
+	// MemberGroupID is required.
 	MemberGroupID string `json:"member_group_id"`
 }
 

@@ -37,9 +37,9 @@ func (c *Client) AddVpcChannelMembers(ctx context.Context, req AddVpcChannelMemb
 // AddVpcChannelMembersRequest is the request of
 // [Client.AddVpcChannelMembers].
 type AddVpcChannelMembersRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Members: required, at least 1 elements. Upsert by address; duplicate
 	// addresses in one call: first wins.
@@ -79,9 +79,9 @@ func (c *Client) ListVpcChannelMembers(ctx context.Context, req ListVpcChannelMe
 // ListVpcChannelMembersRequest is the request of
 // [Client.ListVpcChannelMembers].
 type ListVpcChannelMembersRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Offset: at least 0, default 0. Negative becomes 0.
 	Offset int64 `json:"offset,omitzero"`
@@ -135,9 +135,9 @@ func (c *Client) ReplaceVpcChannelMembers(ctx context.Context, req ReplaceVpcCha
 // ReplaceVpcChannelMembersRequest is the request of
 // [Client.ReplaceVpcChannelMembers].
 type ReplaceVpcChannelMembersRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Members: full replacement of the named group, or of every group when
 	// member_group_name is absent.
@@ -183,11 +183,11 @@ func (c *Client) DeleteVpcChannelMember(ctx context.Context, req DeleteVpcChanne
 // DeleteVpcChannelMemberRequest is the request of
 // [Client.DeleteVpcChannelMember].
 type DeleteVpcChannelMemberRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberID: required.
+	// MemberID is required.
 	MemberID string `json:"member_id"`
 }
 
@@ -224,9 +224,9 @@ func (c *Client) BatchEnableVpcChannelMembers(ctx context.Context, req BatchEnab
 // BatchEnableVpcChannelMembersRequest is the request of
 // [Client.BatchEnableVpcChannelMembers].
 type BatchEnableVpcChannelMembersRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// MemberIDs: members to switch.
 	MemberIDs []string `json:"member_ids,omitzero"`
@@ -265,9 +265,9 @@ func (c *Client) BatchDisableVpcChannelMembers(ctx context.Context, req BatchDis
 // BatchDisableVpcChannelMembersRequest is the request of
 // [Client.BatchDisableVpcChannelMembers].
 type BatchDisableVpcChannelMembersRequest struct {
-	// InstanceID: required. Gateway / ROMA instance id.
+	// InstanceID is required. Gateway / ROMA instance id.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID: required.
+	// VpcChannelID is required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// MemberIDs: members to switch.
 	MemberIDs []string `json:"member_ids,omitzero"`

@@ -36,14 +36,14 @@ func (c *Client) CreateProjectVpcChannel(ctx context.Context, req CreateProjectV
 // CreateProjectVpcChannelRequest is the request of
 // [Client.CreateProjectVpcChannel].
 type CreateProjectVpcChannelRequest struct {
-	// Name: required.
+	// Name is required.
 	Name string `json:"name"`
 	// Port: required, 1 to 65535.
 	Port int `json:"port"`
 	// BalanceStrategy: required, one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3
 	// source, 4 uri.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType: required.
+	// MemberType is required.
 	MemberType MemberType `json:"member_type"`
 	Type       int        `json:"type,omitzero"`
 	// DictCode: 3 to 64 characters. Not supported at present.
@@ -52,7 +52,7 @@ type CreateProjectVpcChannelRequest struct {
 	Members          []MemberSpec                 `json:"members,omitzero"`
 	VpcHealthConfig  *HealthConfigSpec            `json:"vpc_health_config,omitzero"`
 	MicroserviceInfo *ProjectMicroserviceInfoSpec `json:"microservice_info,omitzero"`
-	// InstanceIDs: required.
+	// InstanceIDs is required.
 	InstanceIDs []string `json:"instance_ids"`
 }
 
@@ -182,14 +182,14 @@ func (c *Client) UpdateProjectVpcChannel(ctx context.Context, req UpdateProjectV
 // UpdateProjectVpcChannelRequest is the request of
 // [Client.UpdateProjectVpcChannel].
 type UpdateProjectVpcChannelRequest struct {
-	// Name: required.
+	// Name is required.
 	Name string `json:"name"`
 	// Port: required, 1 to 65535.
 	Port int `json:"port"`
 	// BalanceStrategy: required, one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3
 	// source, 4 uri.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType: required.
+	// MemberType is required.
 	MemberType MemberType `json:"member_type"`
 	Type       int        `json:"type,omitzero"`
 	// DictCode: 3 to 64 characters. Not supported at present.
@@ -198,7 +198,7 @@ type UpdateProjectVpcChannelRequest struct {
 	Members          []MemberSpec                   `json:"members,omitzero"`
 	VpcHealthConfig  *HealthConfigUpdate            `json:"vpc_health_config,omitzero"`
 	MicroserviceInfo *ProjectMicroserviceInfoUpdate `json:"microservice_info,omitzero"`
-	// InstanceIDs: required.
+	// InstanceIDs is required.
 	InstanceIDs []string `json:"instance_ids"`
 }
 

@@ -38,7 +38,7 @@ func (c *Client) CreateHealthMonitor(ctx context.Context, req CreateHealthMonito
 
 // CreateHealthMonitorRequest is the request of [Client.CreateHealthMonitor].
 type CreateHealthMonitorRequest struct {
-	// HealthMonitor: required.
+	// HealthMonitor is required.
 	HealthMonitor HealthMonitorSpec `json:"healthmonitor"`
 }
 
@@ -155,7 +155,7 @@ func (c *Client) ShowHealthMonitor(ctx context.Context, req ShowHealthMonitorReq
 
 // ShowHealthMonitorRequest is the request of [Client.ShowHealthMonitor].
 type ShowHealthMonitorRequest struct {
-	// HealthMonitorID: required.
+	// HealthMonitorID is required.
 	HealthMonitorID string `json:"healthmonitor_id"`
 }
 
@@ -204,9 +204,9 @@ func (c *Client) UpdateHealthMonitor(ctx context.Context, req UpdateHealthMonito
 
 // UpdateHealthMonitorRequest is the request of [Client.UpdateHealthMonitor].
 type UpdateHealthMonitorRequest struct {
-	// HealthMonitorID: required.
+	// HealthMonitorID is required.
 	HealthMonitorID string `json:"healthmonitor_id"`
-	// HealthMonitor: required.
+	// HealthMonitor is required.
 	HealthMonitor HealthMonitorUpdate `json:"healthmonitor"`
 }
 
@@ -251,7 +251,7 @@ func (c *Client) DeleteHealthMonitor(ctx context.Context, req DeleteHealthMonito
 
 // DeleteHealthMonitorRequest is the request of [Client.DeleteHealthMonitor].
 type DeleteHealthMonitorRequest struct {
-	// HealthMonitorID: required.
+	// HealthMonitorID is required.
 	HealthMonitorID string `json:"healthmonitor_id"`
 }
 

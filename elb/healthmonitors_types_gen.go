@@ -66,13 +66,13 @@ type HealthMonitorSpec struct {
 	MonitorPort int `json:"monitor_port,omitzero"`
 	// Name: 0 to 255 characters.
 	Name string `json:"name,omitzero"`
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 	// ProjectID: 1 to 32 characters. URL value wins.
 	ProjectID string `json:"project_id,omitzero"`
 	// Timeout: required, 1 to 50 seconds. Below delay recommended.
 	Timeout int `json:"timeout"`
-	// Type: required. QUIC/UDP pools: UDP_CONNECT only; TCP/IP pools:
+	// Type is required. QUIC/UDP pools: UDP_CONNECT only; TCP/IP pools:
 	// TCP/HTTP/HTTPS.
 	Type HealthMonitorType `json:"type"`
 	// URLPath: 1 to 80 characters, default /. Starts with /. Ignored when

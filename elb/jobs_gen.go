@@ -92,7 +92,7 @@ func (c *Client) ShowJob(ctx context.Context, req ShowJobRequest, opts ...cloudl
 
 // ShowJobRequest is the request of [Client.ShowJob].
 type ShowJobRequest struct {
-	// JobID: required.
+	// JobID is required.
 	JobID string `json:"job_id"`
 }
 

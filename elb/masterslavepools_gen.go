@@ -39,7 +39,7 @@ func (c *Client) CreateMasterSlavePool(ctx context.Context, req CreateMasterSlav
 // CreateMasterSlavePoolRequest is the request of
 // [Client.CreateMasterSlavePool].
 type CreateMasterSlavePoolRequest struct {
-	// Pool: required.
+	// Pool is required.
 	Pool MasterSlavePoolSpec `json:"pool"`
 }
 
@@ -165,7 +165,7 @@ func (c *Client) ShowMasterSlavePool(ctx context.Context, req ShowMasterSlavePoo
 
 // ShowMasterSlavePoolRequest is the request of [Client.ShowMasterSlavePool].
 type ShowMasterSlavePoolRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -210,7 +210,7 @@ func (c *Client) DeleteMasterSlavePool(ctx context.Context, req DeleteMasterSlav
 // DeleteMasterSlavePoolRequest is the request of
 // [Client.DeleteMasterSlavePool].
 type DeleteMasterSlavePoolRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 }
 

@@ -25,7 +25,7 @@ type MasterSlaveHealthMonitorSpec struct {
 	Name        string `json:"name,omitzero"`
 	// Timeout: required, 1 to 50 seconds. Below delay recommended.
 	Timeout int `json:"timeout"`
-	// Type: required.
+	// Type is required.
 	Type HealthMonitorType `json:"type"`
 	// URLPath: 1 to 80 characters, default /. Starts with /. Ignored when
 	// type not in [HTTP,HTTPS].
@@ -73,7 +73,7 @@ type MasterSlaveMemberSpec struct {
 	// neutron_network_id for IPv6. Required when load balancer
 	// ip_target_enable=false.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// Role: required.
+	// Role is required.
 	Role MemberRole `json:"role"`
 }
 
@@ -114,7 +114,7 @@ type MasterSlavePool struct {
 type MasterSlavePoolSpec struct {
 	// Description: at most 255 characters.
 	Description string `json:"description,omitzero"`
-	// LBAlgorithm: required.
+	// LBAlgorithm is required.
 	LBAlgorithm    LBAlgorithm `json:"lb_algorithm"`
 	LoadBalancerID string      `json:"loadbalancer_id,omitzero"`
 	ListenerID     string      `json:"listener_id,omitzero"`
@@ -122,16 +122,16 @@ type MasterSlavePoolSpec struct {
 	Name string `json:"name,omitzero"`
 	// ProjectID: URL value wins.
 	ProjectID string `json:"project_id,omitzero"`
-	// Protocol: required.
+	// Protocol is required.
 	Protocol           Protocol                `json:"protocol"`
 	SessionPersistence *SessionPersistenceSpec `json:"session_persistence,omitzero"`
 	VpcID              string                  `json:"vpc_id,omitzero"`
-	// Type: required.
+	// Type is required.
 	Type      PoolType  `json:"type"`
 	IPVersion IPVersion `json:"ip_version,omitzero"`
 	// Members: required, 2 to 2 elements. Exactly one master and one slave.
 	Members []MasterSlaveMemberSpec `json:"members"`
-	// HealthMonitor: required.
+	// HealthMonitor is required.
 	HealthMonitor MasterSlaveHealthMonitorSpec `json:"healthmonitor"`
 	// AnyPortEnable: default false. QUIC/TCP/UDP pools only.
 	AnyPortEnable       bool                  `json:"any_port_enable,omitzero"`

@@ -39,7 +39,7 @@ func (c *Client) CreateMemberHealthCheckJob(ctx context.Context, req CreateMembe
 // CreateMemberHealthCheckJobRequest is the request of
 // [Client.CreateMemberHealthCheckJob].
 type CreateMemberHealthCheckJobRequest struct {
-	// MemberID: required.
+	// MemberID is required.
 	MemberID    string           `json:"member_id"`
 	MemberCheck *MemberCheckSpec `json:"member_check,omitzero"`
 }
@@ -88,7 +88,7 @@ func (c *Client) ShowMemberHealthCheckJob(ctx context.Context, req ShowMemberHea
 // ShowMemberHealthCheckJobRequest is the request of
 // [Client.ShowMemberHealthCheckJob].
 type ShowMemberHealthCheckJobRequest struct {
-	// JobID: required.
+	// JobID is required.
 	JobID string `json:"job_id"`
 }
 

@@ -45,8 +45,8 @@ type MemberCheckResult struct {
 
 // MemberCheckSpec is part of the request of CreateMemberHealthCheckJob.
 type MemberCheckSpec struct {
-	// ListenerID: required.
+	// ListenerID is required.
 	ListenerID string `json:"listener_id"`
-	// Subject: required.
+	// Subject is required.
 	Subject MemberCheckSubject `json:"subject"`
 }

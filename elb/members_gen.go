@@ -39,9 +39,9 @@ func (c *Client) CreateMember(ctx context.Context, req CreateMemberRequest, opts
 
 // CreateMemberRequest is the request of [Client.CreateMember].
 type CreateMemberRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
-	// Member: required. Wrapper object.
+	// Member is required. Wrapper object.
 	Member MemberSpec `json:"member"`
 }
 
@@ -88,7 +88,7 @@ func (c *Client) ListMembers(ctx context.Context, req ListMembersRequest, opts .
 
 // ListMembersRequest is the request of [Client.ListMembers].
 type ListMembersRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 	// Marker: last id of previous page; use with limit; empty value is
 	// invalid.
@@ -160,9 +160,9 @@ func (c *Client) ShowMember(ctx context.Context, req ShowMemberRequest, opts ...
 
 // ShowMemberRequest is the request of [Client.ShowMember].
 type ShowMemberRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
-	// MemberID: required.
+	// MemberID is required.
 	MemberID string `json:"member_id"`
 }
 
@@ -212,11 +212,11 @@ func (c *Client) UpdateMember(ctx context.Context, req UpdateMemberRequest, opts
 
 // UpdateMemberRequest is the request of [Client.UpdateMember].
 type UpdateMemberRequest struct {
-	// MemberID: required.
+	// MemberID is required.
 	MemberID string `json:"member_id"`
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
-	// Member: required. Wrapper object.
+	// Member is required. Wrapper object.
 	Member MemberUpdate `json:"member"`
 }
 
@@ -262,9 +262,9 @@ func (c *Client) DeleteMember(ctx context.Context, req DeleteMemberRequest, opts
 
 // DeleteMemberRequest is the request of [Client.DeleteMember].
 type DeleteMemberRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
-	// MemberID: required.
+	// MemberID is required.
 	MemberID string `json:"member_id"`
 }
 
@@ -304,7 +304,7 @@ func (c *Client) BatchCreateMembers(ctx context.Context, req BatchCreateMembersR
 
 // BatchCreateMembersRequest is the request of [Client.BatchCreateMembers].
 type BatchCreateMembersRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 	// Members: required, 1 to 200 elements.
 	Members []BatchMemberSpec `json:"members"`
@@ -348,7 +348,7 @@ func (c *Client) BatchDeleteMembers(ctx context.Context, req BatchDeleteMembersR
 
 // BatchDeleteMembersRequest is the request of [Client.BatchDeleteMembers].
 type BatchDeleteMembersRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 	// Members: required, 1 to 200 elements.
 	Members []MemberRef `json:"members"`
@@ -392,7 +392,7 @@ func (c *Client) BatchUpdateMembers(ctx context.Context, req BatchUpdateMembersR
 
 // BatchUpdateMembersRequest is the request of [Client.BatchUpdateMembers].
 type BatchUpdateMembersRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 	// Members: required, 1 to 200 elements.
 	Members []BatchMemberUpdate `json:"members"`

@@ -27,7 +27,7 @@ type BatchMemberSpec struct {
 
 // BatchMemberUpdate is part of the request of BatchUpdateMembers.
 type BatchMemberUpdate struct {
-	// ID: required.
+	// ID is required.
 	ID string `json:"id"`
 	// AvailabilityZone: IP members only; mandatory for them when az_affinity
 	// is on.

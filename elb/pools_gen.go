@@ -38,7 +38,7 @@ func (c *Client) CreatePool(ctx context.Context, req CreatePoolRequest, opts ...
 
 // CreatePoolRequest is the request of [Client.CreatePool].
 type CreatePoolRequest struct {
-	// Pool: required.
+	// Pool is required.
 	Pool PoolSpec `json:"pool"`
 }
 
@@ -178,7 +178,7 @@ func (c *Client) ShowPool(ctx context.Context, req ShowPoolRequest, opts ...clou
 
 // ShowPoolRequest is the request of [Client.ShowPool].
 type ShowPoolRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -225,9 +225,9 @@ func (c *Client) UpdatePool(ctx context.Context, req UpdatePoolRequest, opts ...
 
 // UpdatePoolRequest is the request of [Client.UpdatePool].
 type UpdatePoolRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
-	// Pool: required.
+	// Pool is required.
 	Pool PoolUpdate `json:"pool"`
 }
 
@@ -272,7 +272,7 @@ func (c *Client) DeletePool(ctx context.Context, req DeletePoolRequest, opts ...
 
 // DeletePoolRequest is the request of [Client.DeletePool].
 type DeletePoolRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -307,7 +307,7 @@ func (c *Client) DeletePoolCascade(ctx context.Context, req DeletePoolCascadeReq
 
 // DeletePoolCascadeRequest is the request of [Client.DeletePoolCascade].
 type DeletePoolCascadeRequest struct {
-	// PoolID: required.
+	// PoolID is required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -345,7 +345,7 @@ func (c *Client) BatchDeletePools(ctx context.Context, req BatchDeletePoolsReque
 
 // BatchDeletePoolsRequest is the request of [Client.BatchDeletePools].
 type BatchDeletePoolsRequest struct {
-	// Pools: required.
+	// Pools is required.
 	Pools []string `json:"pools"`
 }
 

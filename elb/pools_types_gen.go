@@ -16,7 +16,7 @@ type AZAffinity struct {
 
 // AZAffinitySpec is part of the request of CreatePool.
 type AZAffinitySpec struct {
-	// Enable: required.
+	// Enable is required.
 	Enable bool `json:"enable"`
 	// AZMinimumHealthyMemberPercentage: -1 to 100. -1 = use count.
 	AZMinimumHealthyMemberPercentage *int `json:"az_minimum_healthy_member_percentage,omitzero"`
@@ -148,8 +148,8 @@ type PoolSpec struct {
 	AZAffinity   *AZAffinitySpec `json:"az_affinity,omitzero"`
 	// Description: 0 to 255 characters.
 	Description string `json:"description,omitzero"`
-	// LBAlgorithm: required. QUIC_CID needs protocol QUIC; tuple hashes need
-	// protocol IP.
+	// LBAlgorithm is required. QUIC_CID needs protocol QUIC; tuple hashes
+	// need protocol IP.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm"`
 	// ListenerID: 1 to 36 characters. Required when loadbalancer_id and type
 	// absent.
@@ -267,7 +267,7 @@ type SessionPersistenceSpec struct {
 	// CookieName: at most 1024 characters. Error when sent with other types.
 	// Required when type=APP_COOKIE.
 	CookieName string `json:"cookie_name,omitzero"`
-	// Type: required.
+	// Type is required.
 	Type SessionPersistenceType `json:"type"`
 	// PersistenceTimeout: 1 to 1440 minutes. TCP/UDP/QUIC 1-60 default 1;
 	// HTTP/HTTPS 1-1440 default 1440. Ignored when type=APP_COOKIE.

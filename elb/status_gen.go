@@ -37,7 +37,7 @@ func (c *Client) ShowLoadBalancerStatus(ctx context.Context, req ShowLoadBalance
 // ShowLoadBalancerStatusRequest is the request of
 // [Client.ShowLoadBalancerStatus].
 type ShowLoadBalancerStatusRequest struct {
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"loadbalancer_id"`
 }
 

@@ -44,9 +44,9 @@ type AddBackendServersRequest struct {
 	// BackendServers: at most 20 elements. Default group; duplicates in one
 	// call: first wins; already attached: error.
 	BackendServers DefaultServerSpecList `json:"BackendServers,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -101,9 +101,9 @@ func (c *Client) SetBackendServers(ctx context.Context, req SetBackendServersReq
 type SetBackendServersRequest struct {
 	// BackendServers: at most 20 elements.
 	BackendServers DefaultServerUpdateList `json:"BackendServers,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -161,9 +161,9 @@ type RemoveBackendServersRequest struct {
 	// BackendServers: required, at most 20 elements. Absent servers are
 	// ignored silently.
 	BackendServers DefaultServerRefList `json:"BackendServers"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 

@@ -4,7 +4,7 @@ package slb
 
 // DefaultServerRef is part of the request of RemoveBackendServers.
 type DefaultServerRef struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -21,7 +21,7 @@ type DefaultServerRef struct {
 
 // DefaultServerSpec is part of the request of AddBackendServers.
 type DefaultServerSpec struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -40,7 +40,7 @@ type DefaultServerSpec struct {
 
 // DefaultServerUpdate is part of the request of SetBackendServers.
 type DefaultServerUpdate struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).

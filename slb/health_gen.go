@@ -42,9 +42,9 @@ type DescribeHealthStatusRequest struct {
 	ListenerPort int `json:"ListenerPort,omitzero"`
 	// ListenerProtocol, such as https.
 	ListenerProtocol ListenerProtocol `json:"ListenerProtocol,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 

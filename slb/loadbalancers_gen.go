@@ -61,7 +61,7 @@ type DescribeLoadBalancersRequest struct {
 	PageSize int `json:"PageSize,omitzero"`
 	// PayType, such as PayOnDemand.
 	PayType PayType `json:"PayType,omitzero"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 	// ResourceGroupID, such as rg-acfmxazb4p****.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
@@ -133,9 +133,9 @@ func (c *Client) DescribeLoadBalancerAttribute(ctx context.Context, req Describe
 // DescribeLoadBalancerAttributeRequest is the request of
 // [Client.DescribeLoadBalancerAttribute].
 type DescribeLoadBalancerAttributeRequest struct {
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 

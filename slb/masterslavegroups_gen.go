@@ -41,14 +41,14 @@ func (c *Client) CreateMasterSlaveServerGroup(ctx context.Context, req CreateMas
 // CreateMasterSlaveServerGroupRequest is the request of
 // [Client.CreateMasterSlaveServerGroup].
 type CreateMasterSlaveServerGroupRequest struct {
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
 	// MasterSlaveBackendServers: 2 to 2 elements. Exactly one Master and one
 	// Slave.
 	MasterSlaveBackendServers MasterSlaveServerSpecList `json:"MasterSlaveBackendServers,omitzero"`
 	// MasterSlaveServerGroupName, such as Group1.
 	MasterSlaveServerGroupName string `json:"MasterSlaveServerGroupName,omitzero"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 	// Tag: at most 20 elements.
 	Tag []TagSpec `json:"Tag,omitzero"`
@@ -107,9 +107,9 @@ func (c *Client) DeleteMasterSlaveServerGroup(ctx context.Context, req DeleteMas
 // DeleteMasterSlaveServerGroupRequest is the request of
 // [Client.DeleteMasterSlaveServerGroup].
 type DeleteMasterSlaveServerGroupRequest struct {
-	// MasterSlaveServerGroupID: required.
+	// MasterSlaveServerGroupID is required.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 }
 
@@ -162,9 +162,9 @@ type DescribeMasterSlaveServerGroupsRequest struct {
 	Description string `json:"Description,omitzero"`
 	// IncludeListener: default false.
 	IncludeListener bool `json:"IncludeListener,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 	// Tag: at most 20 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
@@ -216,9 +216,9 @@ func (c *Client) DescribeMasterSlaveServerGroupAttribute(ctx context.Context, re
 // DescribeMasterSlaveServerGroupAttributeRequest is the request of
 // [Client.DescribeMasterSlaveServerGroupAttribute].
 type DescribeMasterSlaveServerGroupAttributeRequest struct {
-	// MasterSlaveServerGroupID: required.
+	// MasterSlaveServerGroupID is required.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 }
 

@@ -35,7 +35,7 @@ type MasterSlaveServerGroup struct {
 // MasterSlaveServerSpec is part of the request of
 // CreateMasterSlaveServerGroup.
 type MasterSlaveServerSpec struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -50,6 +50,6 @@ type MasterSlaveServerSpec struct {
 	ServerIP string `json:"ServerIp,omitzero"`
 	// Description: 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
-	// ServerType: required.
+	// ServerType is required.
 	ServerType ServerRole `json:"ServerType"`
 }

@@ -38,7 +38,7 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 type DescribeRegionsRequest struct {
 	// AcceptLanguage, such as zh-CN.
 	AcceptLanguage Language `json:"AcceptLanguage,omitzero"`
-	// RegionID: Filled from the Config when empty.
+	// Filled from the Config when empty.
 	RegionID string `json:"RegionId,omitzero"`
 }
 

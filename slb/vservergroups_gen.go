@@ -43,9 +43,9 @@ func (c *Client) CreateVServerGroup(ctx context.Context, req CreateVServerGroupR
 type CreateVServerGroupRequest struct {
 	// BackendServers: at most 20 elements.
 	BackendServers BackendServerSpecList `json:"BackendServers,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 	// Tag: at most 20 elements.
 	Tag []TagSpec `json:"Tag,omitzero"`
@@ -110,9 +110,9 @@ type SetVServerGroupAttributeRequest struct {
 	// BackendServers: at most 20 elements. Changes weights only; add/replace
 	// via other ops.
 	BackendServers BackendServerUpdateList `json:"BackendServers,omitzero"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 	// VServerGroupName: 1 to 80 characters.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
@@ -169,9 +169,9 @@ func (c *Client) DeleteVServerGroup(ctx context.Context, req DeleteVServerGroupR
 
 // DeleteVServerGroupRequest is the request of [Client.DeleteVServerGroup].
 type DeleteVServerGroupRequest struct {
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -225,9 +225,9 @@ type DescribeVServerGroupsRequest struct {
 	IncludeListener bool `json:"IncludeListener,omitzero"`
 	// IncludeRule: default false.
 	IncludeRule bool `json:"IncludeRule,omitzero"`
-	// LoadBalancerID: required.
+	// LoadBalancerID is required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
 	// Tag: at most 20 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
@@ -278,9 +278,9 @@ func (c *Client) DescribeVServerGroupAttribute(ctx context.Context, req Describe
 // DescribeVServerGroupAttributeRequest is the request of
 // [Client.DescribeVServerGroupAttribute].
 type DescribeVServerGroupAttributeRequest struct {
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -345,9 +345,9 @@ type AddVServerGroupBackendServersRequest struct {
 	// BackendServers: required, at most 20 elements. JSON array as one
 	// parameter; servers must be Running.
 	BackendServers BackendServerSpecList `json:"BackendServers"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -406,9 +406,9 @@ type RemoveVServerGroupBackendServersRequest struct {
 	// BackendServers: required, at most 20 elements. Unknown entries are
 	// ignored without error.
 	BackendServers BackendServerRefList `json:"BackendServers"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -468,9 +468,9 @@ type ModifyVServerGroupBackendServersRequest struct {
 	NewBackendServers ReplacementServerList `json:"NewBackendServers,omitzero"`
 	// OldBackendServers: at most 20 elements. To remove.
 	OldBackendServers ReplacedServerList `json:"OldBackendServers,omitzero"`
-	// RegionID: required. Filled from the Config when empty.
+	// RegionID is required. Filled from the Config when empty.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID: required.
+	// VServerGroupID is required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 

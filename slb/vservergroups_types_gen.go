@@ -51,7 +51,7 @@ type BackendServer struct {
 // BackendServerRef is part of the request of
 // RemoveVServerGroupBackendServers.
 type BackendServerRef struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -71,7 +71,7 @@ type BackendServerRef struct {
 // BackendServerSpec is part of the request of CreateVServerGroup and
 // AddVServerGroupBackendServers.
 type BackendServerSpec struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -90,7 +90,7 @@ type BackendServerSpec struct {
 
 // BackendServerUpdate is part of the request of SetVServerGroupAttribute.
 type BackendServerUpdate struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -109,7 +109,7 @@ type BackendServerUpdate struct {
 
 // ReplacedServer is part of the request of ModifyVServerGroupBackendServers.
 type ReplacedServer struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).
@@ -129,7 +129,7 @@ type ReplacedServer struct {
 // ReplacementServer is part of the request of
 // ModifyVServerGroupBackendServers.
 type ReplacementServer struct {
-	// ServerID: required. ECS, ENI or ECI id.
+	// ServerID is required. ECS, ENI or ECI id.
 	ServerID string `json:"ServerId"`
 	// Weight: 0 to 100, default 100. Docs print a string; number also
 	// accepted (kubernetes controller sends numbers).

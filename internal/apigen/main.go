@@ -49,7 +49,7 @@ func generate() (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := newModel(name, spec)
+		m, err := newModel(name, spec, common.FieldDocs)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

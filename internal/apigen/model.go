@@ -74,6 +74,7 @@ type model struct {
 	pkg    string
 	spec   *specfile.Service
 	rest   bool
+	docs   map[string]string
 	ops    []*operation
 	shapes []*shape
 	enums  []*enum
@@ -85,9 +86,9 @@ type model struct {
 	patterns []string
 }
 
-func newModel(pkg string, spec *specfile.Service) (*model, error) {
+func newModel(pkg string, spec *specfile.Service, docs map[string]string) (*model, error) {
 	m := &model{
-		pkg: pkg, spec: spec, rest: spec.Style == "REST",
+		pkg: pkg, spec: spec, rest: spec.Style == "REST", docs: docs,
 		byShape: make(map[string]*shape), byEnum: make(map[string]*enum), byList: make(map[string]bool),
 	}
 	for _, o := range spec.Operations {
@@ -145,6 +146,9 @@ func (m *model) field(op *operation, s *specfile.Field, request bool, where stri
 	f := &field{Field: s, goName: s.GoName, request: request}
 	if f.goName == "" {
 		f.goName = goName(s.Name)
+	}
+	if s.Doc == "" {
+		s.Doc = m.docs[s.Name]
 	}
 	typ, item := s.Type, s.ItemType
 	if typ == "json-string" {

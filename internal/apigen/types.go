@@ -339,13 +339,20 @@ func fieldComment(f *field) string {
 		add("default %v", f.Default)
 	}
 	var sentences []string
-	if len(facts) > 0 {
+	switch {
+	case f.Doc != "" && len(facts) > 0:
+		sentences = append(sentences, sentence(f.goName+" "+f.Doc, false), sentence(strings.Join(facts, ", "), true))
+	case f.Doc != "":
+		sentences = append(sentences, sentence(f.goName+" "+f.Doc, false))
+	case len(facts) == 1 && facts[0] == "required":
+		sentences = append(sentences, f.goName+" is required.")
+	case len(facts) > 0:
 		sentences = append(sentences, f.goName+": "+strings.Join(facts, ", ")+".")
-	} else {
+	case f.Note != "":
 		sentences = append(sentences, f.goName+":")
 	}
 	if f.Note != "" {
-		sentences = append(sentences, sentence(f.Note, len(facts) > 0))
+		sentences = append(sentences, sentence(f.Note, len(facts) > 0 || f.Doc != ""))
 	}
 	if f.RequiredWhen != "" {
 		sentences = append(sentences, "Required when "+f.RequiredWhen+".")
@@ -362,7 +369,7 @@ func fieldComment(f *field) string {
 	if len(f.FamiliesOnly) == 1 && f.FamiliesOnly[0] == "apigw" {
 		sentences = append(sentences, "API Gateway only.")
 	}
-	if len(sentences) == 1 && len(facts) == 0 {
+	if len(sentences) == 0 {
 		if f.Example == nil || f.Example == "" {
 			return ""
 		}

@@ -115,6 +115,7 @@ type Field struct {
 	Secret       bool     `json:"secret"`
 	Internal     bool     `json:"internal"`
 	Unit         string   `json:"unit"`
+	Doc          string   `json:"doc"` // completes "<Name> ..." in the Go comment
 	Note         string   `json:"note"`
 	Example      any      `json:"example"`
 	FamiliesOnly []string `json:"families"`
@@ -152,6 +153,9 @@ type ErrorClass struct {
 type Common struct {
 	Alibaba []ErrorClass `json:"alibaba_error_classes"`
 	Huawei  []ErrorClass `json:"huawei_error_classes"`
+	// FieldDocs are the docs of fields that mean the same everywhere, by wire
+	// name; a field's own doc wins.
+	FieldDocs map[string]string `json:"field_docs"`
 }
 
 // Load reads one service file by the name of its Go package.
