@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cloudlb/cloudlb/alb"
 	"github.com/cloudlb/cloudlb/apig"
 )
 
@@ -95,15 +96,16 @@ func (g *group) full(named []server) []server {
 	return out
 }
 
-// rules is what the check of the file must know about the services. Everything
-// else that can be wrong with a request, the clients know.
-var rules = map[string]struct {
-	ids       bool // servers have ids
-	types     []string
+// rule is what the check of the file must know about a service. Everything else
+// that can be wrong with a request, the clients know.
+type rule struct {
+	types     []string // of servers with ids; empty: they have addresses only
 	maxWeight int
-}{
-	"alb":  {ids: true, types: []string{"ecs", "eni", "eci", "ip"}, maxWeight: 100},
-	"slb":  {ids: true, types: []string{"ecs", "eni", "eci"}, maxWeight: 100},
+}
+
+var rules = map[string]rule{
+	"alb":  {types: []string{"ecs", "eni", "eci", "ip"}, maxWeight: 100},
+	"slb":  {types: []string{"ecs", "eni", "eci"}, maxWeight: 100},
 	"elb":  {maxWeight: 100},
 	"apig": {maxWeight: 10000},
 }
@@ -138,8 +140,8 @@ func parse(name string, data []byte) (*file, error) {
 
 func readGroup(o *object) *group {
 	g := &group{service: o.text("service"), id: o.text("group"), name: o.optional("name")}
-	g.at = fmt.Sprintf("%s (%s)", o.at, g)
-	o.at = g.at
+	o.name(g.String())
+	g.at = o.place()
 	rule, known := rules[g.service]
 	if !known { // what else could be wrong depends on it
 		if g.service != "" {
@@ -149,7 +151,7 @@ func readGroup(o *object) *group {
 	}
 	read := func(o *object, list string, whole bool) (servers []server) {
 		for at, raw := range o.list(list) {
-			servers = append(servers, readServer(o.object(at, raw), rule.ids, rule.types, rule.maxWeight, whole))
+			servers = append(servers, readServer(o.object(at, raw), rule, whole))
 		}
 		return servers
 	}
@@ -163,6 +165,10 @@ func readGroup(o *object) *group {
 			swap := o.object(o.at+".swap", o.take("swap"))
 			g.out, g.in = read(swap, "out", false), read(swap, "in", true)
 			swap.end()
+			const most = alb.ReplaceServersInServerGroupMaxAddedServers
+			if len(g.out) == 0 || len(g.in) == 0 || len(g.out) > most || len(g.in) > most {
+				swap.fail("out and in must have 1 to %d servers each", most)
+			}
 		}
 	case "slb":
 		g.balancer = o.optional("load_balancer")
@@ -182,8 +188,9 @@ func readGroup(o *object) *group {
 }
 
 // readServer reads an entry: whole, or only what names the server.
-func readServer(o *object, ids bool, types []string, maxWeight int, whole bool) server {
+func readServer(o *object, rule rule, whole bool) server {
 	s := server{kind: "ecs"}
+	ids := len(rule.types) > 0
 	if ids {
 		s.id, s.address = o.text("id"), o.optional("address")
 		o.name(s.id)
@@ -191,7 +198,7 @@ func readServer(o *object, ids bool, types []string, maxWeight int, whole bool) 
 		s.address = o.text("address")
 		o.name(s.address)
 	}
-	s.at = o.at
+	s.at = o.place()
 	if ip, err := netip.ParseAddr(s.address); err == nil {
 		s.address = ip.String()
 	} else if s.address != "" {
@@ -203,12 +210,12 @@ func readServer(o *object, ids bool, types []string, maxWeight int, whole bool) 
 		o.missing("port")
 	}
 	if whole {
-		s.weight = o.number("weight", 0, maxWeight)
+		s.weight = o.number("weight", 0, rule.maxWeight)
 		if ids && o.has("type") {
 			s.kind = o.text("type")
 		}
-		if ids && s.kind != "" && !slices.Contains(types, s.kind) {
-			o.fail("type %q is unknown: it must be one of %s", s.kind, strings.Join(types, ", "))
+		if ids && s.kind != "" && !slices.Contains(rule.types, s.kind) {
+			o.fail("type %q is unknown: it must be one of %s", s.kind, strings.Join(rule.types, ", "))
 		}
 		if (s.kind == "eni" || s.kind == "eci") && s.address == "" {
 			o.fail("address is missing: a server of type %s needs it", s.kind)
@@ -235,10 +242,10 @@ func (f *file) check(p *problems) {
 			continue
 		}
 		once(g.key(), g.at, "group")
-		for list, entries := range map[string][]server{"servers": g.servers, "out": g.out, "in": g.in, "remove": g.remove} {
-			for _, s := range entries {
+		for i, list := range [][]server{g.servers, g.out, g.in, g.remove} {
+			for _, s := range list {
 				if s.port != 0 && s.id+s.address != "" {
-					once(g.key()+list+s.key(), s.at, "server")
+					once(fmt.Sprint(g.key(), i, s.key()), s.at, "server")
 				}
 			}
 		}
@@ -266,7 +273,10 @@ type problems struct {
 }
 
 func (p *problems) fail(at, format string, args ...any) {
-	p.found = append(p.found, strings.ReplaceAll(fmt.Sprintf("%s: %s: %s", p.file, at, fmt.Sprintf(format, args...)), ": : ", ": "))
+	if at != "" {
+		at += ": "
+	}
+	p.found = append(p.found, p.file+": "+at+fmt.Sprintf(format, args...))
 }
 
 func (p *problems) err() error {

@@ -16,6 +16,7 @@ import (
 type object struct {
 	*problems
 	at     string // where it is: groups[0].servers[3]
+	label  string // what it calls itself
 	fields map[string]json.RawMessage
 	all    bool // fields are those of the file: what is missing is worth a word
 }
@@ -48,7 +49,7 @@ func (p *problems) object(at string, raw json.RawMessage) *object {
 	return o
 }
 
-func (o *object) fail(format string, args ...any) { o.problems.fail(o.at, format, args...) }
+func (o *object) fail(format string, args ...any) { o.problems.fail(o.place(), format, args...) }
 
 func (o *object) missing(field string) {
 	if o.all {
@@ -56,11 +57,15 @@ func (o *object) missing(field string) {
 	}
 }
 
-// name puts the name of the entry beside its place.
-func (o *object) name(name string) {
-	if name != "" {
-		o.at += " (" + name + ")"
+// name sets what the object calls itself.
+func (o *object) name(name string) { o.label = name }
+
+// place is where the object is and what it calls itself.
+func (o *object) place() string {
+	if o.label == "" {
+		return o.at
 	}
+	return o.at + " (" + o.label + ")"
 }
 
 func (o *object) has(field string) bool {

@@ -8,6 +8,7 @@
 //	check.go   validation
 //	encode.go  encoders of both wire families
 //	tables.go  operations, errors, limits, endpoints
+//	docs.go    docs/error-classes.md
 package main
 
 import (
@@ -44,11 +45,13 @@ func generate() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	services := make(map[string]*specfile.Service)
 	for _, name := range specfile.Services {
 		spec, err := specfile.Load(name)
 		if err != nil {
 			return nil, err
 		}
+		services[name] = spec
 		m, err := newModel(name, spec, common.FieldDocs)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -67,6 +70,7 @@ func generate() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	files["docs/error-classes.md"] = []byte(errorDocs(services, common))
 	return files, nil
 }
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/cloudlb/cloudlb"
+)
+
+// service is what the job needs of a service. Each call does the whole of one
+// step for one group, in as many requests as the service's limits ask for.
+type service interface {
+	register(ctx context.Context, g *group) error
+	remove(ctx context.Context, g *group) error
+	read(ctx context.Context, g *group) ([]row, error)
+}
+
+// swapper is a service that exchanges servers in one request.
+type swapper interface {
+	swap(ctx context.Context, g *group) error
+}
+
+// step is one step of the job, done to all groups at the same time.
+type step struct {
+	what string
+	do   func(context.Context, *group) error
+}
+
+var errNotStarted = errors.New("not started")
+
+// run does the step to every group. A group that fails does not stop the others.
+func (s step) run(ctx context.Context, groups []*group) error {
+	var lanes [][]int // groups that lock each other are done one after another
+	lane := make(map[string]int)
+	for i, g := range groups {
+		at, ok := lane[g.balancer]
+		if !ok || g.balancer == "" {
+			at = len(lanes)
+			lane[g.balancer] = at
+			lanes = append(lanes, nil)
+		}
+		lanes[at] = append(lanes[at], i)
+	}
+	errs := make([]error, len(groups))
+	var wg sync.WaitGroup
+	for _, lane := range lanes {
+		wg.Go(func() {
+			for _, i := range lane {
+				if errs[i] = errNotStarted; ctx.Err() == nil {
+					errs[i] = s.do(ctx, groups[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return s.failure(ctx, groups, errs)
+}
+
+// failure says in one line how the step ended, nil when it went well.
+func (s step) failure(ctx context.Context, groups []*group, errs []error) error {
+	var first error
+	var failed, left []string
+	for i, g := range groups {
+		switch err := errs[i]; {
+		case err == nil:
+		case ctx.Err() != nil:
+			left = append(left, fmt.Sprintf("%s (%s)", g, unfinished(err)))
+		case first == nil:
+			first = fmt.Errorf("%s failed in %s: %w; %s", s.what, g, err, advice(err))
+		default:
+			failed = append(failed, g.String())
+		}
+	}
+	switch {
+	case len(left) > 0:
+		return fmt.Errorf("interrupted while %s; unfinished: %s; what was sent goes on: read the groups before running this again", s.what, strings.Join(left, ", "))
+	case len(failed) > 0:
+		return fmt.Errorf("%w; failed too: %s", first, strings.Join(failed, ", "))
+	default:
+		return first
+	}
+}
+
+// notStarted names the steps that an error leaves undone.
+func notStarted(steps []step) string {
+	var names []string
+	for _, s := range steps {
+		names = append(names, s.what)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; not started: " + strings.Join(names, ", ")
+}
+
+// unfinished says how far an interrupted group is.
+func unfinished(err error) string {
+	var wait *cloudlb.WaitError
+	var call *cloudlb.Error
+	switch {
+	case errors.As(err, &wait):
+		return "job " + strings.Join(wait.Left, ", ") + " is running"
+	case errors.As(err, &call) && call.Outcome == cloudlb.OutcomeUnknown:
+		return "the last request may have been carried out"
+	case errors.Is(err, errNotStarted):
+		return "not started"
+	default:
+		return "stopped between requests"
+	}
+}
+
+// advice says what to do about an error.
+func advice(err error) string {
+	var call *cloudlb.Error
+	switch {
+	case errors.Is(err, cloudlb.ErrJobFailed), errors.Is(err, cloudlb.ErrLost):
+		return "read the group's servers, then run this again with those that are missing"
+	case errors.Is(err, cloudlb.ErrUnauthenticated):
+		return "check the access key, its secret and the security token"
+	case errors.Is(err, cloudlb.ErrDenied):
+		return "allow the access key to make this call"
+	case errors.Is(err, cloudlb.ErrNotFound):
+		return "check the ids in the file and the region"
+	case errors.Is(err, cloudlb.ErrAlreadyExists):
+		return "take the servers that the group has already out of the file"
+	case errors.Is(err, cloudlb.ErrQuota):
+		return "register fewer servers, or have the quota raised"
+	case errors.Is(err, cloudlb.ErrInvalid):
+		return "correct the entry in the file"
+	case errors.As(err, &call) && call.Outcome == cloudlb.OutcomeUnknown:
+		return "read the group's servers before running this again"
+	default:
+		return "run this again later"
+	}
+}
