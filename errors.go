@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Class is what an error means for the caller, whatever the service calls it.
@@ -219,7 +220,7 @@ func (e *Error) LogValue() slog.Value {
 		{"code", e.Code}, {"message", e.Message}, {"request_id", e.RequestID}, {"client_token", e.ClientToken}, {"hint", e.Hint},
 	} {
 		if s.value != "" {
-			attrs = append(attrs, slog.String(s.key, s.value))
+			attrs = append(attrs, slog.String(s.key, oneLine(s.value)))
 		}
 	}
 	if e.StatusCode != 0 {
@@ -273,7 +274,7 @@ func oneLine(s string) string {
 		s, cut = strings.ToValidUTF8(s[:most], ""), true
 	}
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r

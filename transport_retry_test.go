@@ -85,9 +85,9 @@ func TestFinal(t *testing.T) {
 		{"Huawei signature without skew", elbCreate, huaweiError(401, "APIGW.0301", "Incorrect IAM authentication information"), cloudlb.ClassUnauthenticated, rejected, ""},
 
 		// What a proxy or a wrong host says, says nothing about the resource.
-		{"HTML 404", elbDelete, answers(404, "<html>404</html>", "Content-Type", "text/html"), cloudlb.ClassInvalid, rejected, "Endpoint"},
-		{"empty 404", albAdd, answers(404, ""), cloudlb.ClassInvalid, rejected, "Endpoint"},
-		{"other JSON 404", apigAdd, answers(404, `{"status":404,"path":"/v2"}`), cloudlb.ClassInvalid, rejected, "Endpoint"},
+		{"HTML 404", elbDelete, answers(404, "<html>404</html>", "Content-Type", "text/html"), cloudlb.ClassUnknown, rejected, ""},
+		{"empty 404", albAdd, answers(404, ""), cloudlb.ClassUnknown, rejected, ""},
+		{"other JSON 404", apigAdd, answers(404, `{"status":404,"path":"/v2"}`), cloudlb.ClassUnknown, rejected, ""},
 		{"wrong API", elbDelete, huaweiError(404, "APIGW.0101", "The API does not exist"), cloudlb.ClassInvalid, rejected, ""},
 		{"HTML 200 on delete", elbDelete, answers(200, redirectPage, "Content-Type", "text/html"), unavailable, unknown, ""},
 		{"unlabelled HTML 200 on delete", apigDelete, answers(200, redirectPage, "Content-Type", ""), unavailable, unknown, ""},

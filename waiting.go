@@ -1,6 +1,7 @@
 package cloudlb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,7 +59,21 @@ type WaitOption func(*WaitOptions)
 
 // WaitOptions is what the WaitOptions of a wait amount to.
 type WaitOptions struct {
-	Progress func(Progress)
+	Progress   func(Progress)
+	AllowEmpty bool
+	IfLost     func(context.Context) (settled bool, err error)
+}
+
+// AllowEmpty lets a wait for nothing succeed. Without it an empty set is an
+// error: it is more often a mistake than the truth.
+func AllowEmpty() WaitOption { return func(o *WaitOptions) { o.AllowEmpty = true } }
+
+// IfLost has f decide about a job that the service does not know any more, by
+// reading the state of what the job was to change: settled means that the work
+// is known to be done. Without it, or when f says no, the wait ends with
+// ErrLost.
+func IfLost(f func(ctx context.Context) (settled bool, err error)) WaitOption {
+	return func(o *WaitOptions) { o.IfLost = f }
 }
 
 // WithProgress has f called after every poll, in the waiting goroutine.

@@ -2,6 +2,7 @@ package alb
 
 import (
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/internal/poll"
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rpc"
@@ -10,7 +11,8 @@ import (
 // Client calls Alibaba Cloud Application Load Balancer (ALB), API version 2020-06-16.
 // It is immutable and safe for concurrent use. Build it with New.
 type Client struct {
-	t *transport.Client
+	t    *transport.Client
+	jobs *poll.Shared[Job] // the polling that all waits share
 }
 
 // Option is an option of New that only this service has.
@@ -46,7 +48,9 @@ func New(cfg cloudlb.Config, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{t: t}, nil
+	c := &Client{t: t}
+	c.jobs = newJobWaits(c)
+	return c, nil
 }
 
 func (c *Client) begin(op *transport.Operation, opts []cloudlb.CallOption) *transport.Call {

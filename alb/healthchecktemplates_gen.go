@@ -4,9 +4,12 @@ package alb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateHealthCheckTemplate creates a health check template, a set of health
@@ -258,6 +261,28 @@ func (c *Client) ListHealthCheckTemplates(ctx context.Context, req ListHealthChe
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// HealthCheckTemplates iterates over all HealthCheckTemplates of
+// ListHealthCheckTemplates, page after page. The page size is the largest,
+// 100, unless the request says otherwise. It starts over on each range; an
+// error is yielded once and ends it.
+func (c *Client) HealthCheckTemplates(ctx context.Context, req ListHealthCheckTemplatesRequest, opts ...cloudlb.CallOption) iter.Seq2[HealthCheckTemplate, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListHealthCheckTemplatesMaxPageSize
+	}
+	req.HealthCheckTemplateIDs = slices.Clone(req.HealthCheckTemplateIDs)
+	req.HealthCheckTemplateNames = slices.Clone(req.HealthCheckTemplateNames)
+	req.Tag = slices.Clone(req.Tag)
+	return page.ByCursor(req.NextToken, func(cursor string) ([]HealthCheckTemplate, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListHealthCheckTemplates(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.HealthCheckTemplates, res.NextToken, nil
+	})
 }
 
 // ListHealthCheckTemplatesRequest is the request of

@@ -4,9 +4,12 @@ package alb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // ListAsynJobs lists asynchronous jobs with their outcome, one page per call.
@@ -30,6 +33,26 @@ func (c *Client) ListAsynJobs(ctx context.Context, req ListAsynJobsRequest, opts
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// AsynJobs iterates over all Jobs of ListAsynJobs, page after page. The page
+// size is the largest, 100, unless the request says otherwise. It starts over
+// on each range; an error is yielded once and ends it.
+func (c *Client) AsynJobs(ctx context.Context, req ListAsynJobsRequest, opts ...cloudlb.CallOption) iter.Seq2[Job, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListAsynJobsMaxPageSize
+	}
+	req.JobIDs = slices.Clone(req.JobIDs)
+	req.ResourceIDs = slices.Clone(req.ResourceIDs)
+	return page.ByCursor(req.NextToken, func(cursor string) ([]Job, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListAsynJobs(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.Jobs, res.NextToken, nil
+	})
 }
 
 // ListAsynJobsRequest is the request of [Client.ListAsynJobs].

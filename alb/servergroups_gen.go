@@ -4,9 +4,12 @@ package alb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // ListServerGroups lists server groups with their settings and state, one
@@ -29,6 +32,27 @@ func (c *Client) ListServerGroups(ctx context.Context, req ListServerGroupsReque
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// ServerGroups iterates over all ServerGroups of ListServerGroups, page after
+// page. The page size is the largest, 100, unless the request says otherwise.
+// It starts over on each range; an error is yielded once and ends it.
+func (c *Client) ServerGroups(ctx context.Context, req ListServerGroupsRequest, opts ...cloudlb.CallOption) iter.Seq2[ServerGroup, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListServerGroupsMaxPageSize
+	}
+	req.ServerGroupIDs = slices.Clone(req.ServerGroupIDs)
+	req.ServerGroupNames = slices.Clone(req.ServerGroupNames)
+	req.Tag = slices.Clone(req.Tag)
+	return page.ByCursor(req.NextToken, func(cursor string) ([]ServerGroup, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListServerGroups(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.ServerGroups, res.NextToken, nil
+	})
 }
 
 // ListServerGroupsRequest is the request of [Client.ListServerGroups].

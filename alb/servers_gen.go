@@ -4,9 +4,12 @@ package alb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // AddServersToServerGroup adds servers to a server group. The change is
@@ -288,6 +291,27 @@ func (c *Client) ListServerGroupServers(ctx context.Context, req ListServerGroup
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// ServerGroupServers iterates over all Servers of ListServerGroupServers,
+// page after page. The page size is the largest, 100, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) ServerGroupServers(ctx context.Context, req ListServerGroupServersRequest, opts ...cloudlb.CallOption) iter.Seq2[Server, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListServerGroupServersMaxPageSize
+	}
+	req.ServerIDs = slices.Clone(req.ServerIDs)
+	req.Tag = slices.Clone(req.Tag)
+	return page.ByCursor(req.NextToken, func(cursor string) ([]Server, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListServerGroupServers(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.Servers, res.NextToken, nil
+	})
 }
 
 // ListServerGroupServersRequest is the request of

@@ -4,9 +4,12 @@ package alb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // TagResources sets tags on resources. A tag key that a resource already has
@@ -134,6 +137,27 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	return res, nil
 }
 
+// AllTagResources iterates over all TagResources of ListTagResources, page
+// after page. The page size is the largest, 100, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) AllTagResources(ctx context.Context, req ListTagResourcesRequest, opts ...cloudlb.CallOption) iter.Seq2[ResourceTag, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListTagResourcesMaxPageSize
+	}
+	req.ResourceID = slices.Clone(req.ResourceID)
+	req.Tag = slices.Clone(req.Tag)
+	return page.ByCursor(req.NextToken, func(cursor string) ([]ResourceTag, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListTagResources(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.TagResources, res.NextToken, nil
+	})
+}
+
 // ListTagResourcesRequest is the request of [Client.ListTagResources].
 type ListTagResourcesRequest struct {
 	// MaxResults: 1 to 100, default 20.
@@ -189,6 +213,24 @@ func (c *Client) ListTagKeys(ctx context.Context, req ListTagKeysRequest, opts .
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// TagKeys iterates over all TagKeys of ListTagKeys, page after page. The page
+// size is the largest, 100, unless the request says otherwise. It starts over
+// on each range; an error is yielded once and ends it.
+func (c *Client) TagKeys(ctx context.Context, req ListTagKeysRequest, opts ...cloudlb.CallOption) iter.Seq2[TagKey, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListTagKeysMaxPageSize
+	}
+	return page.ByCursor(req.NextToken, func(cursor string) ([]TagKey, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListTagKeys(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.TagKeys, res.NextToken, nil
+	})
 }
 
 // ListTagKeysRequest is the request of [Client.ListTagKeys].
@@ -247,6 +289,24 @@ func (c *Client) ListTagValues(ctx context.Context, req ListTagValuesRequest, op
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// TagValues iterates over all TagValues of ListTagValues, page after page.
+// The page size is the largest, 100, unless the request says otherwise. It
+// starts over on each range; an error is yielded once and ends it.
+func (c *Client) TagValues(ctx context.Context, req ListTagValuesRequest, opts ...cloudlb.CallOption) iter.Seq2[string, error] {
+	if req.MaxResults == 0 {
+		req.MaxResults = ListTagValuesMaxPageSize
+	}
+	return page.ByCursor(req.NextToken, func(cursor string) ([]string, string, error) {
+		next := req
+		next.NextToken = cursor
+		res, err := c.ListTagValues(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		return res.TagValues, res.NextToken, nil
+	})
 }
 
 // ListTagValuesRequest is the request of [Client.ListTagValues].

@@ -2,12 +2,20 @@ package alb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/poll"
+)
+
+// How waits look: jobs and states take seconds, health checks tens of them.
+var (
+	jobSchedule    = poll.Schedule{First: time.Second, Cap: 5 * time.Second}
+	healthSchedule = poll.Schedule{First: 2 * time.Second, Cap: 10 * time.Second}
 )
 
 const (
@@ -15,152 +23,357 @@ const (
 	// maximum is not documented; the vendor's controller for the sibling NLB
 	// service sends 20.
 	jobsPerLook = 20
-	// listedAfter is how long a job may be missing from the list before it
-	// counts as lost: lists lag behind writes.
-	listedAfter = 15 * time.Second
+	// jobMissing is how long a job may be absent from the list before it counts
+	// as lost: lists lag behind writes.
+	jobMissing = 15 * time.Second
 )
 
-// jobSchedule: jobs take seconds.
-var jobSchedule = poll.Schedule{First: time.Second, Cap: 5 * time.Second}
+// newJobWaits is the polling that all waits of one client share.
+func newJobWaits(c *Client) *poll.Shared[Job] {
+	return &poll.Shared[Job]{
+		Size: jobsPerLook, Schedule: jobSchedule, Missing: jobMissing,
+		Look: func(ctx context.Context, ids []string) (map[string]poll.Seen[Job], error) {
+			res, err := c.ListAsynJobs(ctx, ListAsynJobsRequest{JobIDs: ids, MaxResults: ListAsynJobsMaxPageSize})
+			if err != nil {
+				return nil, err
+			}
+			seen := make(map[string]poll.Seen[Job], len(res.Jobs))
+			for _, job := range res.Jobs {
+				seen[job.ID] = poll.Seen[Job]{Value: job, Ended: job.Status == JobStatusSucceeded || job.Status == JobStatusFailed}
+			}
+			return seen, nil
+		},
+	}
+}
 
 // WaitForJob waits until an asynchronous job has ended and returns it. The ID
 // is the JobID of a response, of this process or another. It polls ListAsynJobs
-// after about 1 second, then at growing intervals of up to 5 seconds.
+// after about 1 second, then at growing intervals of up to 5 seconds; all waits
+// of one client share the calls.
 //
-// The error tells three endings apart: cloudlb.ErrJobFailed (the *cloudlb.Error
+// The error tells the endings apart: cloudlb.ErrJobFailed (the *cloudlb.Error
 // in the chain has the job's code), cloudlb.ErrLost (the service does not list
-// the job: read the servers' state), cloudlb.ErrUnfinished (ctx ended first, or
-// polling failed too often; the job goes on).
+// the job; see cloudlb.IfLost and WaitForServers), cloudlb.ErrUnfinished (ctx
+// ended first, or polling failed too often; the job goes on).
 func (c *Client) WaitForJob(ctx context.Context, jobID string, opts ...cloudlb.WaitOption) (Job, error) {
 	jobs, err := c.waitForJobs(ctx, "WaitForJob", []string{jobID}, opts)
-	if len(jobs) != 1 {
+	if len(jobs) == 0 {
 		return Job{}, err
 	}
 	return jobs[0], err
 }
 
-// WaitForJobs is WaitForJob for several jobs, with one ListAsynJobs call for 20
-// of them. It returns those that have ended, in the order of jobIDs, and an
-// error if any failed or did not end. It waits for all of them even if one
-// fails.
+// WaitForJobs is WaitForJob for several jobs. It waits for all of them even if
+// one fails, and returns those that have ended, in the order of jobIDs, with an
+// error that joins what went wrong.
 func (c *Client) WaitForJobs(ctx context.Context, jobIDs ...string) ([]Job, error) {
 	return c.waitForJobs(ctx, "WaitForJobs", jobIDs, nil)
 }
 
 func (c *Client) waitForJobs(ctx context.Context, operation string, jobIDs []string, opts []cloudlb.WaitOption) ([]Job, error) {
-	var o cloudlb.WaitOptions
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
-	if err := checkJobIDs(operation, jobIDs); err != nil {
-		return nil, err
-	}
-	w := jobWait{client: c, ids: jobIDs, ended: make(map[string]Job, len(jobIDs)), started: time.Now()}
-	loop := poll.Loop{
-		Service: "alb", Operation: operation, Schedule: jobSchedule,
-		Look: w.look, Left: w.left, Done: w.done, Progress: o.Progress,
-	}
-	err := loop.Run(ctx)
-	if err == nil && len(w.lost) > 0 {
-		err = &cloudlb.WaitError{
-			Service: "alb", Operation: operation, Left: w.lost, Elapsed: time.Since(w.started), Looks: w.looks,
-			Err: fmt.Errorf("%w: ListAsynJobs does not list it: read the servers' state with ListServerGroupServers", cloudlb.ErrLost),
-		}
-	}
-	if err == nil {
-		err = w.failure(operation)
-	}
-	return w.jobs(), err
-}
-
-func checkJobIDs(operation string, ids []string) error {
-	problem := ""
+	o := poll.Options(opts)
 	switch {
-	case len(ids) == 0:
-		problem = "is empty: there is nothing to wait for"
-	case slices.Contains(ids, ""):
-		problem = "has an empty job ID: did the call that should have returned it fail?"
-	default:
-		return nil
+	case c == nil || c.jobs == nil:
+		return nil, poll.Invalid("alb", operation, "", "the client was not built with New")
+	case len(jobIDs) == 0 && !o.AllowEmpty:
+		return nil, poll.Invalid("alb", operation, "jobIDs", "is empty: there is nothing to wait for")
+	case slices.Contains(jobIDs, ""):
+		return nil, poll.Invalid("alb", operation, "jobIDs", "has an empty job ID: did the call that should have returned it fail?")
 	}
-	return &cloudlb.Error{
-		Service: "alb", Operation: operation, Class: cloudlb.ClassInvalid, Outcome: cloudlb.OutcomeNotSent,
-		Err: &cloudlb.ValidationError{Problems: []cloudlb.Problem{{Field: "jobID", Message: problem}}},
-	}
-}
-
-// jobWait is the state of one wait.
-type jobWait struct {
-	client  *Client
-	ids     []string
-	ended   map[string]Job
-	lost    []string
-	started time.Time
-	looks   int
-}
-
-// look asks for all jobs that have not ended.
-func (w *jobWait) look(ctx context.Context) (bool, error) {
-	w.looks++
-	open := w.left()
-	seen := make(map[string]bool, len(open))
-	for batch := range slices.Chunk(open, jobsPerLook) {
-		res, err := w.client.ListAsynJobs(ctx, ListAsynJobsRequest{JobIDs: batch, MaxResults: ListAsynJobsMaxPageSize})
-		if err != nil {
-			return false, err
-		}
-		for _, job := range res.Jobs {
-			seen[job.ID] = true
-			if (job.Status == JobStatusSucceeded || job.Status == JobStatusFailed) && slices.Contains(batch, job.ID) {
-				w.ended[job.ID] = job
-			}
-		}
-	}
-	if time.Since(w.started) >= listedAfter {
-		for _, id := range open {
-			if !seen[id] {
-				w.lost = append(w.lost, id)
-			}
-		}
-	}
-	return len(w.left()) == 0, nil
-}
-
-func (w *jobWait) left() []string {
-	return slices.DeleteFunc(slices.Clone(w.ids), func(id string) bool {
-		_, ended := w.ended[id]
-		return ended || slices.Contains(w.lost, id)
-	})
-}
-
-func (w *jobWait) done() []string {
-	return slices.DeleteFunc(slices.Clone(w.ids), func(id string) bool {
-		_, ended := w.ended[id]
-		return !ended
-	})
-}
-
-func (w *jobWait) jobs() []Job {
+	start := time.Now()
+	results := c.jobs.WaitAll(ctx, jobIDs, o.Progress)
 	var jobs []Job
-	for _, id := range w.done() {
-		jobs = append(jobs, w.ended[id])
+	var failed []error
+	var unfinished []string
+	var why error
+	for _, id := range jobIDs {
+		r := results[id]
+		if errors.Is(r.Err, cloudlb.ErrLost) {
+			r = c.settleLost(ctx, id, o.IfLost)
+		}
+		switch {
+		case r.Err != nil && (errors.Is(r.Err, cloudlb.ErrLost) || errors.Is(r.Err, cloudlb.ErrUnfinished)):
+			unfinished = append(unfinished, id)
+			why = r.Err
+		case r.Err != nil:
+			failed = append(failed, r.Err)
+		default:
+			jobs = append(jobs, r.Value)
+			if r.Value.Status == JobStatusFailed {
+				failed = append(failed, c.jobFailed(operation, r.Value))
+			}
+		}
 	}
-	return jobs
+	if why != nil {
+		failed = append(failed, &cloudlb.WaitError{Service: "alb", Operation: operation, Left: unfinished, Elapsed: time.Since(start), Err: why})
+	}
+	if len(failed) == 1 {
+		return jobs, failed[0]
+	}
+	return jobs, errors.Join(failed...)
 }
 
-// failure is the error of the first job that failed.
-func (w *jobWait) failure(operation string) error {
-	for _, job := range w.jobs() {
-		if job.Status != JobStatusFailed {
-			continue
-		}
-		return &cloudlb.Error{
-			Service: "alb", Operation: operation, Code: job.ErrorCode, Message: job.ErrorMessage,
-			Class: w.client.t.Classify(job.ErrorCode, job.ErrorMessage), Outcome: cloudlb.OutcomeUnknown, Err: fmt.Errorf("%w: %s of %s, job %s", cloudlb.ErrJobFailed, job.APIName, job.ResourceID, job.ID),
-			Hint: "read the servers back with ListServerGroupServers before repeating",
-		}
+// settleLost asks the caller's function about a job that is not listed.
+func (c *Client) settleLost(ctx context.Context, id string, ask func(context.Context) (bool, error)) poll.Result[Job] {
+	lost := fmt.Errorf("%w: ListAsynJobs does not list it; read the servers' state, for example with WaitForServers", cloudlb.ErrLost)
+	if ask == nil {
+		return poll.Result[Job]{Err: lost}
+	}
+	settled, err := ask(ctx)
+	switch {
+	case err != nil:
+		return poll.Result[Job]{Err: fmt.Errorf("%w; reading the state failed too: %w", lost, err)}
+	case settled:
+		return poll.Result[Job]{Value: Job{ID: id, Status: JobStatusSucceeded}}
+	default:
+		return poll.Result[Job]{Err: lost}
+	}
+}
+
+func (c *Client) jobFailed(operation string, job Job) error {
+	return &cloudlb.Error{
+		Service: "alb", Operation: operation, Code: job.ErrorCode, Message: job.ErrorMessage,
+		Class: c.t.Classify(job.ErrorCode, job.ErrorMessage), Outcome: cloudlb.OutcomeUnknown,
+		Err:  fmt.Errorf("%w: %s of %s, job %s", cloudlb.ErrJobFailed, job.APIName, job.ResourceID, job.ID),
+		Hint: "read the servers back with ListServerGroupServers before repeating",
+	}
+}
+
+// WaitForServerGroup waits until a server group is Available, that is, until no
+// change of it is running, and returns it. A group that does not exist ends the
+// wait with cloudlb.ErrNotFound.
+func (c *Client) WaitForServerGroup(ctx context.Context, serverGroupID string, opts ...cloudlb.WaitOption) (ServerGroup, error) {
+	const operation = "WaitForServerGroup"
+	if serverGroupID == "" {
+		return ServerGroup{}, poll.Invalid("alb", operation, "serverGroupID", "is required")
+	}
+	var group ServerGroup
+	available := func() bool { return group.ServerGroupStatus == ServerGroupStatusAvailable }
+	loop := poll.Loop{
+		Service: "alb", Operation: operation, Schedule: jobSchedule, Progress: poll.Options(opts).Progress,
+		Left: func() []string { return onlyIf(!available(), serverGroupID) },
+		Done: func() []string { return onlyIf(available(), serverGroupID) },
+		Look: func(ctx context.Context) (bool, error) {
+			res, err := c.ListServerGroups(ctx, ListServerGroupsRequest{ServerGroupIDs: []string{serverGroupID}})
+			if err != nil {
+				return false, err
+			}
+			i := slices.IndexFunc(res.ServerGroups, func(g ServerGroup) bool { return g.ServerGroupID == serverGroupID })
+			if i < 0 {
+				return false, &cloudlb.Error{
+					Service: "alb", Operation: operation, Class: cloudlb.ClassNotFound, Outcome: cloudlb.OutcomeRejected,
+					Message: "there is no server group " + serverGroupID, RequestID: res.RequestID,
+				}
+			}
+			group = res.ServerGroups[i]
+			return available(), nil
+		},
+	}
+	return group, loop.Run(ctx)
+}
+
+func onlyIf(cond bool, id string) []string {
+	if cond {
+		return []string{id}
 	}
 	return nil
+}
+
+// ServerRef names a server of a group. ServerIP may be left out where a server
+// has one address.
+type ServerRef struct {
+	ServerID string
+	ServerIP string
+	Port     int
+}
+
+func (r ServerRef) String() string {
+	if r.ServerIP != "" && r.ServerIP != r.ServerID {
+		return fmt.Sprintf("%s(%s):%d", r.ServerID, r.ServerIP, r.Port)
+	}
+	return fmt.Sprintf("%s:%d", r.ServerID, r.Port)
+}
+
+func (r ServerRef) names(s Server) bool {
+	return r.ServerID == s.ServerID && r.Port == s.Port && (r.ServerIP == "" || r.ServerIP == s.ServerIP)
+}
+
+// WaitForServers waits until all of the servers are in the group and Available,
+// and returns them in the order of refs. It asks ListServerGroupServers after
+// about 1 second, then at growing intervals of up to 5 seconds.
+func (c *Client) WaitForServers(ctx context.Context, serverGroupID string, refs []ServerRef, opts ...cloudlb.WaitOption) ([]Server, error) {
+	var servers []Server
+	err := c.waitForServers(ctx, "WaitForServers", serverGroupID, refs, opts, func(ref ServerRef, group []Server) bool {
+		i := slices.IndexFunc(group, ref.names)
+		if i < 0 || group[i].Status != ServerStatusAvailable {
+			return false
+		}
+		servers = append(servers, group[i])
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	servers = servers[len(servers)-len(refs):] // of the last look
+	return servers, nil
+}
+
+// WaitForServersGone waits until none of the servers is in the group any more.
+func (c *Client) WaitForServersGone(ctx context.Context, serverGroupID string, refs []ServerRef, opts ...cloudlb.WaitOption) error {
+	return c.waitForServers(ctx, "WaitForServersGone", serverGroupID, refs, opts, func(ref ServerRef, group []Server) bool {
+		return !slices.ContainsFunc(group, ref.names)
+	})
+}
+
+// waitForServers polls a group until reached holds for every ref in one look.
+func (c *Client) waitForServers(ctx context.Context, operation, serverGroupID string, refs []ServerRef, opts []cloudlb.WaitOption, reached func(ServerRef, []Server) bool) error {
+	o := poll.Options(opts)
+	switch {
+	case serverGroupID == "":
+		return poll.Invalid("alb", operation, "serverGroupID", "is required")
+	case len(refs) == 0 && o.AllowEmpty:
+		return nil
+	case len(refs) == 0:
+		return poll.Invalid("alb", operation, "refs", "is empty: there is nothing to wait for")
+	}
+	left, done := names(refs), []string(nil)
+	loop := poll.Loop{
+		Service: "alb", Operation: operation, Schedule: jobSchedule, Progress: o.Progress,
+		Left: func() []string { return left },
+		Done: func() []string { return done },
+		Look: func(ctx context.Context) (bool, error) {
+			group, err := c.groupServers(ctx, serverGroupID)
+			if err != nil {
+				return false, err
+			}
+			left, done = nil, nil
+			for _, ref := range refs {
+				if reached(ref, group) {
+					done = append(done, ref.String())
+				} else {
+					left = append(left, ref.String())
+				}
+			}
+			return len(left) == 0, nil
+		},
+	}
+	return loop.Run(ctx)
+}
+
+func names(refs []ServerRef) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.String()
+	}
+	return out
+}
+
+func (c *Client) groupServers(ctx context.Context, serverGroupID string) ([]Server, error) {
+	var servers []Server
+	for s, err := range c.ServerGroupServers(ctx, ListServerGroupServersRequest{ServerGroupID: serverGroupID}) {
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	return servers, nil
+}
+
+// WaitHealthy waits until the listener's health checks call all of the servers
+// normal. It asks GetListenerHealthStatus and ListServerGroupServers after about
+// 2 seconds, then at growing intervals of up to 10 seconds.
+//
+// What can never become healthy is an error at once: a server of weight 0, which
+// ALB does not health-check (give it a weight of 1, or probe the application
+// itself); a group that the listener does not use, or whose health checks are
+// off; a server that is not in the group.
+func (c *Client) WaitHealthy(ctx context.Context, listenerID, serverGroupID string, refs []ServerRef, opts ...cloudlb.WaitOption) error {
+	const operation = "WaitHealthy"
+	if listenerID == "" {
+		return poll.Invalid("alb", operation, "listenerID", "is required: ListListeners lists them")
+	}
+	o := poll.Options(opts)
+	switch {
+	case serverGroupID == "":
+		return poll.Invalid("alb", operation, "serverGroupID", "is required")
+	case len(refs) == 0 && o.AllowEmpty:
+		return nil
+	case len(refs) == 0:
+		return poll.Invalid("alb", operation, "refs", "is empty: no server is not the same as healthy servers")
+	}
+	left, done := names(refs), []string(nil)
+	loop := poll.Loop{
+		Service: "alb", Operation: operation, Schedule: healthSchedule, Progress: o.Progress,
+		Left: func() []string { return left },
+		Done: func() []string { return done },
+		Look: func(ctx context.Context) (bool, error) {
+			group, err := c.groupServers(ctx, serverGroupID)
+			if err != nil {
+				return false, err
+			}
+			bad, err := c.unhealthy(ctx, listenerID, serverGroupID)
+			if err != nil {
+				return false, err
+			}
+			left, done = nil, nil
+			for _, ref := range refs {
+				i := slices.IndexFunc(group, ref.names)
+				switch {
+				case i < 0:
+					return false, poll.Invalid("alb", operation, ref.String(), "is not in server group "+serverGroupID+": add it first")
+				case group[i].Weight == 0:
+					return false, poll.Invalid("alb", operation, ref.String(),
+						"has weight 0, and ALB does not health-check such servers: give it a weight of 1, or probe the application itself")
+				case group[i].Status != ServerStatusAvailable || slices.ContainsFunc(bad, func(n NonNormalServer) bool {
+					return ref.names(Server{ServerID: n.ServerID, ServerIP: n.ServerIP, Port: n.Port})
+				}):
+					left = append(left, ref.String())
+				default:
+					done = append(done, ref.String())
+				}
+			}
+			return len(left) == 0, nil
+		},
+	}
+	return loop.Run(ctx)
+}
+
+// unhealthy lists the servers of a group that a listener calls anything but
+// normal.
+func (c *Client) unhealthy(ctx context.Context, listenerID, serverGroupID string) ([]NonNormalServer, error) {
+	const operation = "WaitHealthy"
+	var bad []NonNormalServer
+	used := false
+	req := GetListenerHealthStatusRequest{ListenerID: listenerID, IncludeRule: true, MaxResults: GetListenerHealthStatusMaxPageSize}
+	for {
+		res, err := c.GetListenerHealthStatus(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		var groups []ServerGroupHealth
+		for _, l := range res.ListenerHealthStatus {
+			groups = append(groups, l.ServerGroupInfos...)
+		}
+		for _, r := range res.RuleHealthStatus {
+			groups = append(groups, r.ServerGroupInfos...)
+		}
+		for _, g := range groups {
+			if g.ServerGroupID != serverGroupID {
+				continue
+			}
+			used = true
+			if strings.EqualFold(string(g.HealthCheckEnabled), "off") {
+				return nil, poll.Invalid("alb", operation, serverGroupID, "has health checks off: turn them on, or probe the application itself")
+			}
+			bad = append(bad, g.NonNormalServers...)
+		}
+		if res.NextToken == "" {
+			break
+		}
+		req.NextToken = res.NextToken
+	}
+	if !used {
+		return nil, poll.Invalid("alb", operation, serverGroupID, "is not used by listener "+listenerID)
+	}
+	return bad, nil
 }

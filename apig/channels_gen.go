@@ -4,9 +4,11 @@ package apig
 
 import (
 	"context"
+	"iter"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateVpcChannel creates a channel, with its member groups, members and
@@ -112,6 +114,24 @@ func (c *Client) ListVpcChannels(ctx context.Context, req ListVpcChannelsRequest
 		return nil, err
 	}
 	return res, nil
+}
+
+// VpcChannels iterates over all VpcChannels of ListVpcChannels, page after
+// page. The page size is the largest, 500, unless the request says otherwise.
+// It starts over on each range; an error is yielded once and ends it.
+func (c *Client) VpcChannels(ctx context.Context, req ListVpcChannelsRequest, opts ...cloudlb.CallOption) iter.Seq2[VpcChannel, error] {
+	if req.Limit == 0 {
+		req.Limit = ListVpcChannelsMaxPageSize
+	}
+	return page.ByOffset(int64(req.Offset), func(offset int64) ([]VpcChannel, int64, error) {
+		next := req
+		next.Offset = int64(offset)
+		res, err := c.ListVpcChannels(ctx, next, opts...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return res.VpcChannels, int64(res.Total), nil
+	})
 }
 
 // ListVpcChannelsRequest is the request of [Client.ListVpcChannels].

@@ -4,9 +4,11 @@ package apig
 
 import (
 	"context"
+	"iter"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateMemberGroup creates member groups in a channel, or updates those it
@@ -72,6 +74,24 @@ func (c *Client) ListMemberGroups(ctx context.Context, req ListMemberGroupsReque
 		return nil, err
 	}
 	return res, nil
+}
+
+// MemberGroups iterates over all MemberGroups of ListMemberGroups, page after
+// page. The page size is the largest, 500, unless the request says otherwise.
+// It starts over on each range; an error is yielded once and ends it.
+func (c *Client) MemberGroups(ctx context.Context, req ListMemberGroupsRequest, opts ...cloudlb.CallOption) iter.Seq2[MemberGroup, error] {
+	if req.Limit == 0 {
+		req.Limit = ListMemberGroupsMaxPageSize
+	}
+	return page.ByOffset(int64(req.Offset), func(offset int64) ([]MemberGroup, int64, error) {
+		next := req
+		next.Offset = int64(offset)
+		res, err := c.ListMemberGroups(ctx, next, opts...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return res.MemberGroups, int64(res.Total), nil
+	})
 }
 
 // ListMemberGroupsRequest is the request of [Client.ListMemberGroups].

@@ -4,9 +4,11 @@ package apig
 
 import (
 	"context"
+	"iter"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // AddVpcChannelMembers adds members to a channel, or updates those it already
@@ -74,6 +76,25 @@ func (c *Client) ListVpcChannelMembers(ctx context.Context, req ListVpcChannelMe
 		return nil, err
 	}
 	return res, nil
+}
+
+// VpcChannelMembers iterates over all Members of ListVpcChannelMembers, page
+// after page. The page size is the largest, 500, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) VpcChannelMembers(ctx context.Context, req ListVpcChannelMembersRequest, opts ...cloudlb.CallOption) iter.Seq2[Member, error] {
+	if req.Limit == 0 {
+		req.Limit = ListVpcChannelMembersMaxPageSize
+	}
+	return page.ByOffset(int64(req.Offset), func(offset int64) ([]Member, int64, error) {
+		next := req
+		next.Offset = int64(offset)
+		res, err := c.ListVpcChannelMembers(ctx, next, opts...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return res.Members, int64(res.Total), nil
+	})
 }
 
 // ListVpcChannelMembersRequest is the request of

@@ -4,9 +4,11 @@ package apig
 
 import (
 	"context"
+	"iter"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateProjectVpcChannel creates the same channel in several ROMA Connect
@@ -124,6 +126,25 @@ func (c *Client) ListProjectVpcChannels(ctx context.Context, req ListProjectVpcC
 		return nil, err
 	}
 	return res, nil
+}
+
+// ProjectVpcChannels iterates over all ProjectVpcChannels of
+// ListProjectVpcChannels, page after page. The page size is the largest, 500,
+// unless the request says otherwise. It starts over on each range; an error
+// is yielded once and ends it.
+func (c *Client) ProjectVpcChannels(ctx context.Context, req ListProjectVpcChannelsRequest, opts ...cloudlb.CallOption) iter.Seq2[ProjectVpcChannel, error] {
+	if req.Limit == 0 {
+		req.Limit = ListProjectVpcChannelsMaxPageSize
+	}
+	return page.ByOffset(int64(req.Offset), func(offset int64) ([]ProjectVpcChannel, int64, error) {
+		next := req
+		next.Offset = int64(offset)
+		res, err := c.ListProjectVpcChannels(ctx, next, opts...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return res.ProjectVpcChannels, int64(res.Total), nil
+	})
 }
 
 // ListProjectVpcChannelsRequest is the request of

@@ -4,9 +4,12 @@ package elb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateHealthMonitor creates the health monitor of a pool. A pool has at
@@ -79,6 +82,40 @@ func (c *Client) ListHealthMonitors(ctx context.Context, req ListHealthMonitorsR
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// HealthMonitors iterates over all HealthMonitors of ListHealthMonitors, page
+// after page. The page size is the largest, 2000, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) HealthMonitors(ctx context.Context, req ListHealthMonitorsRequest, opts ...cloudlb.CallOption) iter.Seq2[HealthMonitor, error] {
+	if req.Limit == 0 {
+		req.Limit = ListHealthMonitorsMaxPageSize
+	}
+	req.ID = slices.Clone(req.ID)
+	req.MonitorPort = slices.Clone(req.MonitorPort)
+	req.DomainName = slices.Clone(req.DomainName)
+	req.Name = slices.Clone(req.Name)
+	req.Delay = slices.Clone(req.Delay)
+	req.MaxRetries = slices.Clone(req.MaxRetries)
+	req.MaxRetriesDown = slices.Clone(req.MaxRetriesDown)
+	req.Type = slices.Clone(req.Type)
+	req.ExpectedCodes = slices.Clone(req.ExpectedCodes)
+	req.URLPath = slices.Clone(req.URLPath)
+	req.HTTPMethod = slices.Clone(req.HTTPMethod)
+	req.EnterpriseProjectID = slices.Clone(req.EnterpriseProjectID)
+	return page.ByCursor(req.Marker, func(cursor string) ([]HealthMonitor, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListHealthMonitors(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.HealthMonitors, res.PageInfo.PreviousMarker, nil
+		}
+		return res.HealthMonitors, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListHealthMonitorsRequest is the request of [Client.ListHealthMonitors].

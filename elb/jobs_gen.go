@@ -4,9 +4,11 @@ package elb
 
 import (
 	"context"
+	"iter"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // ListJobs lists jobs of the service, such as cloning and batch deletion of
@@ -32,6 +34,27 @@ func (c *Client) ListJobs(ctx context.Context, req ListJobsRequest, opts ...clou
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// Jobs iterates over all Jobs of ListJobs, page after page. The page size is
+// the largest, 2000, unless the request says otherwise. It starts over on
+// each range; an error is yielded once and ends it.
+func (c *Client) Jobs(ctx context.Context, req ListJobsRequest, opts ...cloudlb.CallOption) iter.Seq2[Job, error] {
+	if req.Limit == 0 {
+		req.Limit = ListJobsMaxPageSize
+	}
+	return page.ByCursor(req.Marker, func(cursor string) ([]Job, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListJobs(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.Jobs, res.PageInfo.PreviousMarker, nil
+		}
+		return res.Jobs, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListJobsRequest is the request of [Client.ListJobs].

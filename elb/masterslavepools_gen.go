@@ -4,9 +4,12 @@ package elb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateMasterSlavePool creates a pool of one active and one standby member,
@@ -82,6 +85,44 @@ func (c *Client) ListMasterSlavePools(ctx context.Context, req ListMasterSlavePo
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// MasterSlavePools iterates over all Pools of ListMasterSlavePools, page
+// after page. The page size is the largest, 2000, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) MasterSlavePools(ctx context.Context, req ListMasterSlavePoolsRequest, opts ...cloudlb.CallOption) iter.Seq2[MasterSlavePool, error] {
+	if req.Limit == 0 {
+		req.Limit = ListMasterSlavePoolsMaxPageSize
+	}
+	req.Description = slices.Clone(req.Description)
+	req.HealthMonitorID = slices.Clone(req.HealthMonitorID)
+	req.ID = slices.Clone(req.ID)
+	req.Name = slices.Clone(req.Name)
+	req.LoadBalancerID = slices.Clone(req.LoadBalancerID)
+	req.Protocol = slices.Clone(req.Protocol)
+	req.LBAlgorithm = slices.Clone(req.LBAlgorithm)
+	req.EnterpriseProjectID = slices.Clone(req.EnterpriseProjectID)
+	req.IPVersion = slices.Clone(req.IPVersion)
+	req.MemberAddress = slices.Clone(req.MemberAddress)
+	req.MemberDeviceID = slices.Clone(req.MemberDeviceID)
+	req.ListenerID = slices.Clone(req.ListenerID)
+	req.MemberInstanceID = slices.Clone(req.MemberInstanceID)
+	req.VpcID = slices.Clone(req.VpcID)
+	req.Type = slices.Clone(req.Type)
+	req.PublicBorderGroup = slices.Clone(req.PublicBorderGroup)
+	return page.ByCursor(req.Marker, func(cursor string) ([]MasterSlavePool, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListMasterSlavePools(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.Pools, res.PageInfo.PreviousMarker, nil
+		}
+		return res.Pools, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListMasterSlavePoolsRequest is the request of

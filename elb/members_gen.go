@@ -4,9 +4,12 @@ package elb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreateMember adds one member to a pool. An address and port that the pool
@@ -84,6 +87,39 @@ func (c *Client) ListMembers(ctx context.Context, req ListMembersRequest, opts .
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// Members iterates over all Members of ListMembers, page after page. The page
+// size is the largest, 2000, unless the request says otherwise. It starts
+// over on each range; an error is yielded once and ends it.
+func (c *Client) Members(ctx context.Context, req ListMembersRequest, opts ...cloudlb.CallOption) iter.Seq2[Member, error] {
+	if req.Limit == 0 {
+		req.Limit = ListMembersMaxPageSize
+	}
+	req.Name = slices.Clone(req.Name)
+	req.Weight = slices.Clone(req.Weight)
+	req.SubnetCIDRID = slices.Clone(req.SubnetCIDRID)
+	req.Address = slices.Clone(req.Address)
+	req.ProtocolPort = slices.Clone(req.ProtocolPort)
+	req.ID = slices.Clone(req.ID)
+	req.OperatingStatus = slices.Clone(req.OperatingStatus)
+	req.EnterpriseProjectID = slices.Clone(req.EnterpriseProjectID)
+	req.IPVersion = slices.Clone(req.IPVersion)
+	req.MemberType = slices.Clone(req.MemberType)
+	req.InstanceID = slices.Clone(req.InstanceID)
+	req.AvailabilityZone = slices.Clone(req.AvailabilityZone)
+	return page.ByCursor(req.Marker, func(cursor string) ([]Member, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListMembers(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.Members, res.PageInfo.PreviousMarker, nil
+		}
+		return res.Members, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListMembersRequest is the request of [Client.ListMembers].
@@ -429,6 +465,38 @@ func (c *Client) ListAllMembers(ctx context.Context, req ListAllMembersRequest, 
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// AllMembers iterates over all Members of ListAllMembers, page after page.
+// The page size is the largest, 2000, unless the request says otherwise. It
+// starts over on each range; an error is yielded once and ends it.
+func (c *Client) AllMembers(ctx context.Context, req ListAllMembersRequest, opts ...cloudlb.CallOption) iter.Seq2[Member, error] {
+	if req.Limit == 0 {
+		req.Limit = ListAllMembersMaxPageSize
+	}
+	req.Name = slices.Clone(req.Name)
+	req.Weight = slices.Clone(req.Weight)
+	req.SubnetCIDRID = slices.Clone(req.SubnetCIDRID)
+	req.Address = slices.Clone(req.Address)
+	req.ProtocolPort = slices.Clone(req.ProtocolPort)
+	req.ID = slices.Clone(req.ID)
+	req.OperatingStatus = slices.Clone(req.OperatingStatus)
+	req.EnterpriseProjectID = slices.Clone(req.EnterpriseProjectID)
+	req.IPVersion = slices.Clone(req.IPVersion)
+	req.PoolID = slices.Clone(req.PoolID)
+	req.LoadBalancerID = slices.Clone(req.LoadBalancerID)
+	return page.ByCursor(req.Marker, func(cursor string) ([]Member, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListAllMembers(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.Members, res.PageInfo.PreviousMarker, nil
+		}
+		return res.Members, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListAllMembersRequest is the request of [Client.ListAllMembers].

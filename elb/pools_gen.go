@@ -4,9 +4,12 @@ package elb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // CreatePool creates a pool under a load balancer or a listener, or a free
@@ -79,6 +82,44 @@ func (c *Client) ListPools(ctx context.Context, req ListPoolsRequest, opts ...cl
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// Pools iterates over all Pools of ListPools, page after page. The page size
+// is the largest, 2000, unless the request says otherwise. It starts over on
+// each range; an error is yielded once and ends it.
+func (c *Client) Pools(ctx context.Context, req ListPoolsRequest, opts ...cloudlb.CallOption) iter.Seq2[Pool, error] {
+	if req.Limit == 0 {
+		req.Limit = ListPoolsMaxPageSize
+	}
+	req.Description = slices.Clone(req.Description)
+	req.HealthMonitorID = slices.Clone(req.HealthMonitorID)
+	req.ID = slices.Clone(req.ID)
+	req.Name = slices.Clone(req.Name)
+	req.LoadBalancerID = slices.Clone(req.LoadBalancerID)
+	req.Protocol = slices.Clone(req.Protocol)
+	req.LBAlgorithm = slices.Clone(req.LBAlgorithm)
+	req.EnterpriseProjectID = slices.Clone(req.EnterpriseProjectID)
+	req.IPVersion = slices.Clone(req.IPVersion)
+	req.MemberAddress = slices.Clone(req.MemberAddress)
+	req.MemberDeviceID = slices.Clone(req.MemberDeviceID)
+	req.ListenerID = slices.Clone(req.ListenerID)
+	req.MemberInstanceID = slices.Clone(req.MemberInstanceID)
+	req.VpcID = slices.Clone(req.VpcID)
+	req.Type = slices.Clone(req.Type)
+	req.ProtectionStatus = slices.Clone(req.ProtectionStatus)
+	req.AZAffinity = slices.Clone(req.AZAffinity)
+	return page.ByCursor(req.Marker, func(cursor string) ([]Pool, string, error) {
+		next := req
+		next.Marker = cursor
+		res, err := c.ListPools(ctx, next, opts...)
+		if err != nil {
+			return nil, "", err
+		}
+		if req.PageReverse {
+			return res.Pools, res.PageInfo.PreviousMarker, nil
+		}
+		return res.Pools, res.PageInfo.NextMarker, nil
+	})
 }
 
 // ListPoolsRequest is the request of [Client.ListPools].

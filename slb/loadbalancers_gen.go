@@ -4,9 +4,12 @@ package slb
 
 import (
 	"context"
+	"iter"
+	"slices"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/internal/check"
+	"github.com/cloudlb/cloudlb/internal/page"
 )
 
 // DescribeLoadBalancers lists load balancers of a region, one page per call.
@@ -32,6 +35,26 @@ func (c *Client) DescribeLoadBalancers(ctx context.Context, req DescribeLoadBala
 		res.Metadata.RequestID = res.RequestID
 	}
 	return res, nil
+}
+
+// LoadBalancers iterates over all LoadBalancers of DescribeLoadBalancers,
+// page after page. The page size is the largest, 100, unless the request says
+// otherwise. It starts over on each range; an error is yielded once and ends
+// it.
+func (c *Client) LoadBalancers(ctx context.Context, req DescribeLoadBalancersRequest, opts ...cloudlb.CallOption) iter.Seq2[LoadBalancer, error] {
+	if req.PageSize == 0 {
+		req.PageSize = DescribeLoadBalancersMaxPageSize
+	}
+	req.Tag = slices.Clone(req.Tag)
+	return page.ByNumber(int64(req.PageNumber), int64(req.PageSize), func(number int64) ([]LoadBalancer, int64, error) {
+		next := req
+		next.PageNumber = int(number)
+		res, err := c.DescribeLoadBalancers(ctx, next, opts...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return res.LoadBalancers, int64(res.TotalCount), nil
+	})
 }
 
 // DescribeLoadBalancersRequest is the request of

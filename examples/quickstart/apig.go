@@ -11,13 +11,14 @@ import (
 // apigService changes the members of VPC channels of ROMA Connect and API
 // Gateway. No limit of members in a call is documented, so there is one call.
 type apigService struct {
+	noSwap
 	client *apig.Client
 	log    *progress
 }
 
 func newAPIG(cfg cloudlb.Config, p *place, product apig.Product, log *progress) (service, error) {
 	client, err := apig.New(cfg, apig.WithProduct(product), apig.WithProjectID(p.projectID), apig.WithIAMEndpoint(p.iam))
-	return apigService{client, log}, err
+	return apigService{client: client, log: log}, err
 }
 
 func (s apigService) register(ctx context.Context, g *group) error {

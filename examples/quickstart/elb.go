@@ -11,13 +11,14 @@ import (
 // elbService changes the members of ELB pools. A batch call answers for every
 // member by itself: one that is there already is left as it is.
 type elbService struct {
+	noSwap
 	client *elb.Client
 	log    *progress
 }
 
 func newELB(cfg cloudlb.Config, p *place, log *progress) (service, error) {
 	client, err := elb.New(cfg, elb.WithProjectID(p.projectID), elb.WithIAMEndpoint(p.iam))
-	return elbService{client, log}, err
+	return elbService{client: client, log: log}, err
 }
 
 func (s elbService) register(ctx context.Context, g *group) error {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cloudlb/cloudlb/alb"
@@ -49,6 +50,8 @@ type group struct {
 	servers []server // to add
 	out, in []server // to swap
 	remove  []server // to take out at the end
+
+	rows []row // what the service has in it, once it was read back
 }
 
 // server is one entry. What tells the servers of a group apart is id, port and,
@@ -70,7 +73,28 @@ func (g *group) String() string {
 
 func (g *group) key() string { return g.service + " " + g.instance + " " + g.id }
 
+func (s server) String() string {
+	return strings.TrimSpace(s.id+" "+s.address) + " port " + strconv.Itoa(s.port)
+}
+
 func (s server) key() string { return fmt.Sprintf("%s %s %d", s.id, s.address, s.port) }
+
+// with returns the groups in which a step has something to do.
+func (f *file) with(work func(*group) []server) []*group {
+	return slices.DeleteFunc(slices.Clone(f.groups), func(g *group) bool { return len(work(g)) == 0 })
+}
+
+// named are the fields that tell the server from others.
+func (s server) named() string {
+	switch {
+	case s.id == "":
+		return "address and port"
+	case s.address == "":
+		return "id and port"
+	default:
+		return "id, address and port"
+	}
+}
 
 func find(list []server, s server) int {
 	return slices.IndexFunc(list, func(x server) bool { return x.key() == s.key() })
@@ -245,20 +269,20 @@ func (f *file) check(p *problems) {
 		for i, list := range [][]server{g.servers, g.out, g.in, g.remove} {
 			for _, s := range list {
 				if s.port != 0 && s.id+s.address != "" {
-					once(fmt.Sprint(g.key(), i, s.key()), s.at, "server")
+					once(fmt.Sprint(g.key(), i, s.key()), s.at, s.named())
 				}
 			}
 		}
 		for _, s := range without(g.out, g.servers) {
-			p.fail(s.at, "server: it is not in servers, so it cannot be swapped out")
+			p.fail(s.at, "%s: this server is not in servers, so it cannot be swapped out", s.named())
 		}
 		for _, s := range g.in {
 			if find(g.servers, s) >= 0 {
-				p.fail(s.at, "server: it is in servers already")
+				p.fail(s.at, "%s: this server is in servers already", s.named())
 			}
 		}
 		for _, s := range without(g.remove, append(without(g.servers, g.out), g.in...)) {
-			p.fail(s.at, "server: it is not in the group by then, so it cannot be removed")
+			p.fail(s.at, "%s: this server is not in the group by then, so it cannot be removed", s.named())
 		}
 	}
 	if servers == 0 && len(p.found) == 0 {

@@ -80,7 +80,7 @@ func (p program) run(ctx context.Context, args []string) int {
 
 	f, err := load(*path)
 	if err != nil {
-		return p.fail(2, fmt.Errorf("%w\nnothing was sent", err))
+		return p.fail(2, fmt.Errorf("%w\nnothing was sent: correct the file and run this again", err))
 	}
 	place, err := p.place(f)
 	if err != nil {
@@ -105,39 +105,37 @@ func (p program) change(ctx context.Context, f *file, place *place, all bool) er
 		return err
 	}
 	steps := []step{
-		{"registering servers", func(ctx context.Context, g *group) error {
-			return services[g].register(ctx, g)
-		}},
-		{"swapping servers", func(ctx context.Context, g *group) error {
-			if len(g.in) == 0 {
-				return nil
-			}
-			return services[g].(swapper).swap(ctx, g)
-		}},
-		{"removing servers", func(ctx context.Context, g *group) error {
-			if len(g.remove) == 0 {
-				return nil
-			}
-			return services[g].remove(ctx, g)
-		}},
+		{
+			what:   "registering servers",
+			groups: f.with(func(g *group) []server { return g.servers }),
+			do:     func(ctx context.Context, g *group) error { return services[g].register(ctx, g) },
+		},
+		{
+			what:   "swapping servers",
+			groups: f.with(func(g *group) []server { return g.in }),
+			do:     func(ctx context.Context, g *group) error { return services[g].swap(ctx, g) },
+		},
+		{
+			what:   "removing servers",
+			groups: f.with(func(g *group) []server { return g.remove }),
+			do:     func(ctx context.Context, g *group) error { return services[g].remove(ctx, g) },
+		},
+		{
+			what:   "reading the groups back",
+			groups: f.groups,
+			do: func(ctx context.Context, g *group) (err error) {
+				g.rows, err = services[g].read(ctx, g)
+				return err
+			},
+		},
 	}
 	for i, step := range steps {
-		if err := step.run(ctx, f.groups); err != nil {
+		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%w%s", err, notStarted(steps[i+1:]))
 		}
 	}
-
-	rows := make(map[*group][]row, len(f.groups))
-	reading := step{"reading the groups back", func(ctx context.Context, g *group) (err error) {
-		r, err := services[g].read(ctx, g)
-		log.lock(func() { rows[g] = r })
-		return err
-	}}
-	if err := reading.run(ctx, f.groups); err != nil {
-		return err
-	}
-	table(p.stdout, f, rows, all)
-	return compare(f, rows)
+	table(p.stdout, f, all)
+	return compare(f)
 }
 
 // fail writes the error and gives the exit status.

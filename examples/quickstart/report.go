@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -17,22 +21,18 @@ type progress struct {
 	w  io.Writer
 }
 
-func (p *progress) lock(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f()
-}
-
 // linef writes a line about a group.
 func (p *progress) linef(g *group, format string, args ...any) {
-	p.lock(func() { fmt.Fprintf(p.w, "%s: %s\n", g, fmt.Sprintf(format, args...)) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, "%s: %s\n", g, fmt.Sprintf(format, args...))
 }
 
 // waiting is a hook of the clients: a call will be repeated after a pause.
 func (p *progress) waiting(_ context.Context, w cloudlb.Wait) {
-	p.lock(func() {
-		fmt.Fprintf(p.w, "%s %s: %s, again in %s\n", w.Service, w.Operation, w.Err.Class, w.Delay.Round(100*time.Millisecond))
-	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, "%s %s: %s, again in %s\n", w.Service, w.Operation, w.Err.Class, w.Delay.Round(100*time.Millisecond))
 }
 
 // row is a server as the service has it.
@@ -64,47 +64,48 @@ func (r row) is(s server) bool {
 const firstRows = 4
 
 // table shows what is in the groups.
-func table(w io.Writer, f *file, rows map[*group][]row, all bool) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nGROUP\tSERVICE\tSERVER\tPORT\tWEIGHT\tSTATUS")
-	total, registered, swapped, removed := 0, 0, 0, 0
+func table(w io.Writer, f *file, all bool) {
+	var text bytes.Buffer
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "GROUP\tSERVICE\tSERVER\tPORT\tWEIGHT\tSTATUS")
+	registered, swapped, removed, total := 0, 0, 0, 0
 	for _, g := range f.groups {
-		servers, final := rows[g], g.final()
-		for i, r := range servers {
-			if i == firstRows && !all && len(servers) > firstRows+1 {
-				fmt.Fprintf(t, "%s\t%s\t... and %d more\t\t\t\n", g.id, g.service, len(servers)-i)
-				break
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", g.id, g.service, r.name(final), r.port, r.weight, r.status)
-		}
+		name, final := cmp.Or(g.name, g.id), g.final()
 		weight := 0
-		for _, r := range servers {
+		for i, r := range g.rows {
 			weight += r.weight
+			switch shown := all || i < firstRows || len(g.rows) == firstRows+1; {
+			case shown:
+				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", name, g.service, r.name(final), r.port, r.weight, r.status)
+			case i == firstRows:
+				fmt.Fprintf(t, "%s\t%s\t... and %d more\t\t\t\n", name, g.service, len(g.rows)-i)
+			}
 		}
-		fmt.Fprintf(t, "%s\t%s\ttotal: %d servers\t\t%d\t\n", g.id, g.service, len(servers), weight)
-		total += len(servers)
+		fmt.Fprintf(t, "%s\t%s\ttotal: %d servers\t\t%d\t\n", name, g.service, len(g.rows), weight)
 		registered, swapped, removed = registered+len(g.servers), swapped+len(g.in), removed+len(g.remove)
+		total += len(g.rows)
 	}
-	t.Flush()
-	fmt.Fprintf(w, "\n%d servers registered, %d swapped in, %d removed: %d in %d groups.\n", registered, swapped, removed, total, len(f.groups))
+	t.Flush() //nolint:errcheck // a buffer takes everything
+	fmt.Fprintln(w)
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
+	fmt.Fprintf(w, "\n%d servers registered, %d swapped in, %d removed: %d servers in %d groups.\n",
+		registered, swapped, removed, total, len(f.groups))
 }
 
 // compare checks that the groups have what the file asks for. Servers that are
 // not the file's are nobody's business here.
-func compare(f *file, rows map[*group][]row) error {
+func compare(f *file) error {
 	for _, g := range f.groups {
 		for _, s := range g.final() {
-			got, ok := row{}, false
-			for _, r := range rows[g] {
-				if r.is(s) {
-					got, ok = r, true
-				}
-			}
+			i := slices.IndexFunc(g.rows, func(r row) bool { return r.is(s) })
 			switch {
-			case !ok:
-				return fmt.Errorf("%s does not have %s port %d, which was registered: somebody else may have removed it; read the group and run this again", g, got.name([]server{s}), s.port)
-			case s.weight != nil && *s.weight != got.weight:
-				return fmt.Errorf("%s has %s port %d with weight %d, the file says %d: somebody else may have changed it; read the group and set it again", g, got.name(nil), s.port, got.weight, *s.weight)
+			case i < 0:
+				return fmt.Errorf("%s has no server %s: somebody else may have removed it; read the group and register it again", g, s)
+			case s.weight != nil && *s.weight != g.rows[i].weight:
+				return fmt.Errorf("%s has %s with weight %d, not %d: it was there before, or somebody else has changed it; set its weight",
+					g, s, g.rows[i].weight, *s.weight)
 			}
 		}
 	}

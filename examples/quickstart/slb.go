@@ -12,13 +12,14 @@ import (
 // call returns, but for a moment the load balancer refuses the next one; the
 // client waits for that by itself.
 type slbService struct {
+	noSwap
 	client *slb.Client
 	log    *progress
 }
 
 func newSLB(cfg cloudlb.Config, log *progress) (service, error) {
 	client, err := slb.New(cfg)
-	return slbService{client, log}, err
+	return slbService{client: client, log: log}, err
 }
 
 func (s slbService) register(ctx context.Context, g *group) error {

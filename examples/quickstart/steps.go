@@ -14,28 +14,31 @@ import (
 // step for one group, in as many requests as the service's limits ask for.
 type service interface {
 	register(ctx context.Context, g *group) error
+	swap(ctx context.Context, g *group) error
 	remove(ctx context.Context, g *group) error
 	read(ctx context.Context, g *group) ([]row, error)
 }
 
-// swapper is a service that exchanges servers in one request.
-type swapper interface {
-	swap(ctx context.Context, g *group) error
-}
+// noSwap is for services whose groups have nothing to swap; the check of the
+// file sees to that.
+type noSwap struct{}
 
-// step is one step of the job, done to all groups at the same time.
+func (noSwap) swap(context.Context, *group) error { return errors.ErrUnsupported }
+
+// step is one step of the job, done to several groups at the same time.
 type step struct {
-	what string
-	do   func(context.Context, *group) error
+	what   string
+	groups []*group
+	do     func(context.Context, *group) error
 }
 
 var errNotStarted = errors.New("not started")
 
 // run does the step to every group. A group that fails does not stop the others.
-func (s step) run(ctx context.Context, groups []*group) error {
+func (s step) run(ctx context.Context) error {
 	var lanes [][]int // groups that lock each other are done one after another
 	lane := make(map[string]int)
-	for i, g := range groups {
+	for i, g := range s.groups {
 		at, ok := lane[g.balancer]
 		if !ok || g.balancer == "" {
 			at = len(lanes)
@@ -44,26 +47,26 @@ func (s step) run(ctx context.Context, groups []*group) error {
 		}
 		lanes[at] = append(lanes[at], i)
 	}
-	errs := make([]error, len(groups))
+	errs := make([]error, len(s.groups))
 	var wg sync.WaitGroup
 	for _, lane := range lanes {
 		wg.Go(func() {
 			for _, i := range lane {
 				if errs[i] = errNotStarted; ctx.Err() == nil {
-					errs[i] = s.do(ctx, groups[i])
+					errs[i] = s.do(ctx, s.groups[i])
 				}
 			}
 		})
 	}
 	wg.Wait()
-	return s.failure(ctx, groups, errs)
+	return s.failure(ctx, errs)
 }
 
 // failure says in one line how the step ended, nil when it went well.
-func (s step) failure(ctx context.Context, groups []*group, errs []error) error {
+func (s step) failure(ctx context.Context, errs []error) error {
 	var first error
 	var failed, left []string
-	for i, g := range groups {
+	for i, g := range s.groups {
 		switch err := errs[i]; {
 		case err == nil:
 		case ctx.Err() != nil:
@@ -76,7 +79,7 @@ func (s step) failure(ctx context.Context, groups []*group, errs []error) error 
 	}
 	switch {
 	case len(left) > 0:
-		return fmt.Errorf("interrupted while %s; unfinished: %s; what was sent goes on: read the groups before running this again", s.what, strings.Join(left, ", "))
+		return fmt.Errorf("interrupted while %s; unfinished: %s; read the groups before running this again", s.what, strings.Join(left, ", "))
 	case len(failed) > 0:
 		return fmt.Errorf("%w; failed too: %s", first, strings.Join(failed, ", "))
 	default:

@@ -23,8 +23,13 @@ type place struct {
 // String says where the program runs.
 func (p *place) String() string { return p.line }
 
+const (
+	alibaba = "Alibaba Cloud"
+	huawei  = "Huawei Cloud"
+)
+
 // cloudOf says whose service it is.
-var cloudOf = map[string]string{"alb": "alibaba", "slb": "alibaba", "elb": "huawei", "apig": "huawei"}
+var cloudOf = map[string]string{"alb": alibaba, "slb": alibaba, "elb": huawei, "apig": huawei}
 
 // variables are the settings of a cloud in the environment.
 type variables struct{ id, secret, token, region, endpoint string }
@@ -68,7 +73,7 @@ func (p program) place(f *file) (*place, error) {
 		name string
 		v    variables
 		cfg  *cloudlb.Config
-	}{{"alibaba", alibabaVariables, &at.alibaba}, {"huawei", huaweiVariables, &at.huawei}} {
+	}{{alibaba, alibabaVariables, &at.alibaba}, {huawei, huaweiVariables, &at.huawei}} {
 		if !f.uses(c.name) {
 			continue
 		}
@@ -78,14 +83,14 @@ func (p program) place(f *file) (*place, error) {
 			}
 		}
 		*c.cfg = p.config(c.v)
-		where = append(where, c.cfg.Region+" of "+c.name)
+		where = append(where, c.name+" "+c.cfg.Region)
 		if c.cfg.Endpoint != "" {
 			where[len(where)-1] += " at " + c.cfg.Endpoint
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("%s is set, so this would run on the real services, but %s, which %s needs, is not: set it, or unset the former to run on the emulator",
-			strings.Join(set, ", "), strings.Join(missing, ", "), f.name)
+		return nil, fmt.Errorf("the environment has %s, so this would run on the real services, but for %s it lacks %s: set that, or unset all of them to run on the emulator",
+			strings.Join(set, ", "), f.name, strings.Join(missing, ", "))
 	}
 	at.line = "Running on the real services: " + strings.Join(where, ", ") + "."
 	return at, nil
@@ -142,7 +147,7 @@ func (p *place) services(f *file, log *progress) (map[*group]service, error) {
 
 func (p *place) service(g *group, log *progress) (service, error) {
 	cfg := p.alibaba
-	if cloudOf[g.service] == "huawei" {
+	if cloudOf[g.service] == huawei {
 		cfg = p.huawei
 	}
 	cfg.Hooks.Wait = log.waiting

@@ -7,6 +7,7 @@
 //	types.go   structs, shapes, enumerations and their comments
 //	check.go   validation
 //	encode.go  encoders of both wire families
+//	iterators.go  iterators over paged lists
 //	tables.go  operations, errors, limits, endpoints
 //	docs.go    docs/error-classes.md
 package main

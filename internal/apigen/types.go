@@ -15,11 +15,14 @@ func (w *writer) f(format string, args ...any) { fmt.Fprintf(&w.Builder, format,
 // imports a body may need, by the text that uses them.
 var imports = []struct{ use, path string }{
 	{"context.", "context"},
+	{"iter.", "iter"},
+	{"slices.", "slices"},
 	{"strconv.", "strconv"},
 	{"time.", "time"},
 	{"", ""},
 	{"cloudlb.", "github.com/cloudlb/cloudlb"},
 	{"check.", "github.com/cloudlb/cloudlb/internal/check"},
+	{"page.", "github.com/cloudlb/cloudlb/internal/page"},
 	{"transport.", "github.com/cloudlb/cloudlb/internal/transport"},
 	{"wire.", "github.com/cloudlb/cloudlb/internal/wire"},
 	{"rest.", "github.com/cloudlb/cloudlb/internal/wire/rest"},
@@ -76,6 +79,7 @@ func (m *model) files() map[string]string {
 		for _, op := range m.ops {
 			if op.Family == family {
 				m.method(&calls, op)
+				m.iterator(&calls, op)
 				m.requestType(&calls, op)
 				m.responseType(&calls, op)
 				m.requestCode(&checks, &encoders, op)

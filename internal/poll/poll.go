@@ -94,9 +94,23 @@ func (l *Loop) failed(start time.Time, looks int, err error) error {
 	}
 }
 
-// Failed is the error for a wait that a look has settled badly.
-func (l *Loop) Failed(err error) error {
-	return &cloudlb.WaitError{Service: l.Service, Operation: l.Operation, Left: l.Left(), Err: err}
+// Options reads the options of a wait.
+func Options(opts []cloudlb.WaitOption) cloudlb.WaitOptions {
+	var o cloudlb.WaitOptions
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o
+}
+
+// Invalid is the error for a wait that cannot be begun.
+func Invalid(service, operation, field, problem string) error {
+	return &cloudlb.Error{
+		Service: service, Operation: operation, Class: cloudlb.ClassInvalid, Outcome: cloudlb.OutcomeNotSent,
+		Err: &cloudlb.ValidationError{Problems: []cloudlb.Problem{{Field: field, Message: problem}}},
+	}
 }
 
 // passing reports errors that the next poll may not have.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,16 +84,18 @@ func (call *Call) again() bool {
 	if e.Outcome == cloudlb.OutcomeUnknown {
 		call.unknown = true
 	}
-	if call.ctx.Err() != nil {
+	if call.ctx.Err() != nil || !call.sent { // what could not be sent cannot be sent now
 		return false
 	}
-	if call.action == FixClock { // refused for its date, and the clock is corrected now
-		call.clockFixed = true
-		return call.pause(0)
-	}
-	if call.action == RefreshCredentials && !call.keysReplaced && call.keysChanged() {
-		call.keysReplaced = true
-		return call.pause(0)
+	if call.policy.MaxAttempts > 1 {
+		if call.action == FixClock { // refused for its date, and the clock is corrected now
+			call.clockFixed = true
+			return call.pause(0)
+		}
+		if call.action == RefreshCredentials && !call.keysReplaced && call.keysChanged() {
+			call.keysReplaced = true
+			return call.pause(0)
+		}
 	}
 	if e.Outcome == cloudlb.OutcomeUnknown && call.op.Idempotency == Once {
 		return false
@@ -118,6 +121,7 @@ func (call *Call) again() bool {
 // the service called expired.
 func (call *Call) keysChanged() bool {
 	fresh, err := call.client.creds.Credentials(call.ctx)
+	fresh.Expires = call.cred.Expires // the same keys can be promised for longer
 	return err == nil && fresh != call.cred
 }
 
@@ -130,7 +134,7 @@ func (call *Call) againBusy(hint time.Duration) bool {
 	left := call.policy.BusyTimeout - now.Sub(call.busySince)
 	if left <= 0 {
 		if call.policy.BusyTimeout > 0 {
-			call.last.Hint = fmt.Sprintf("the resource stayed busy for %s (RetryPolicy.BusyTimeout)", call.policy.BusyTimeout)
+			call.gaveUp = fmt.Sprintf("the resource stayed busy for %s (RetryPolicy.BusyTimeout)", call.policy.BusyTimeout)
 		}
 		return false
 	}
@@ -140,18 +144,18 @@ func (call *Call) againBusy(hint time.Duration) bool {
 }
 
 func (call *Call) againFailed(hint, base time.Duration) bool {
-	if call.number >= call.policy.MaxAttempts {
+	if call.failures++; call.failures >= call.policy.MaxAttempts {
 		return false
 	}
 	if !call.client.budget.take() {
-		call.last.Hint = "not repeated: this client's retries have used up their budget, the service keeps failing"
+		call.gaveUp = "not repeated: this client's retries have used up their budget, the service keeps failing"
 		return false
 	}
 	if hint > 0 {
 		return call.pause(hint)
 	}
 	most := maxBackoff(call.policy)
-	for range max(call.number, 1) - 1 {
+	for range call.failures - 1 {
 		if base *= 2; base >= most {
 			break
 		}
@@ -163,7 +167,7 @@ func (call *Call) againFailed(hint, base time.Duration) bool {
 // first: then the answer is given at once.
 func (call *Call) pause(delay time.Duration) bool {
 	if deadline, ok := call.ctx.Deadline(); ok && delay > 0 && time.Until(deadline) <= delay {
-		call.last.Hint = fmt.Sprintf("not repeated: the next attempt would be in %s, after the context's deadline", delay.Round(time.Millisecond))
+		call.gaveUp = fmt.Sprintf("not repeated: the next attempt would be in %s, after the context's deadline", delay.Round(time.Millisecond))
 		return false
 	}
 	call.delay = delay
@@ -175,13 +179,15 @@ func (call *Call) pause(delay time.Duration) bool {
 
 // finish turns the end of the loop into the call's result.
 func (call *Call) finish(ctx context.Context, loopErr error) error {
-	e := call.last
-	if e == nil && loopErr == nil {
+	if call.last == nil && loopErr == nil {
 		call.meta.Attempts = call.number
 		call.meta.ClientToken = call.clientToken
 		return nil
 	}
-	if e == nil { // the loop ended before the first attempt
+	e := new(cloudlb.Error)
+	if call.last != nil {
+		*e = *call.last // hooks may have kept the attempt's
+	} else { // the loop ended before the first attempt
 		e = call.newError(cloudlb.ClassUnknown, cloudlb.OutcomeNotSent)
 		e.Err = withoutURL(loopErr)
 	}
@@ -196,8 +202,11 @@ func (call *Call) finish(ctx context.Context, loopErr error) error {
 		e.Outcome = cloudlb.OutcomeUnknown // an earlier attempt may have been carried out
 	}
 	e.Attempts = call.number
-	if e.Hint == "" {
-		e.Hint = hint(e, call.op)
+	e.Hint = cmp.Or(e.Hint, call.gaveUp)
+	if next := hint(e, call.op); e.Hint == "" {
+		e.Hint = next
+	} else if next != "" && e.Outcome == cloudlb.OutcomeUnknown {
+		e.Hint += "; " + next
 	}
 	call.client.log.failed(call, e)
 	return e

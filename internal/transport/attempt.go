@@ -13,8 +13,11 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"reflect"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/cloudlb/cloudlb"
 )
@@ -24,13 +27,17 @@ type state struct {
 	ctx     context.Context // the caller's, for the length of Do
 	started time.Time
 
-	number   int            // requests sent
-	last     *cloudlb.Error // of the last attempt, nil when it succeeded
-	action   Action
-	cred     cloudlb.Credentials
-	signedAt time.Time
-	unknown  bool // an attempt may have been carried out
-	delay    time.Duration
+	number    int            // requests sent
+	sent      bool           // by the last attempt
+	last      *cloudlb.Error // of the last attempt, nil when it succeeded
+	action    Action
+	cred      cloudlb.Credentials
+	signedAt  time.Time
+	signature string
+	unknown   bool // an attempt may have been carried out
+	delay     time.Duration
+	failures  int    // attempts that count towards MaxAttempts
+	gaveUp    string // why a failure is not repeated that could be
 
 	busySince    time.Time
 	busyDelay    time.Duration
@@ -56,10 +63,11 @@ var done = &http.Response{StatusCode: http.StatusNoContent, ProtoMajor: 1, Proto
 func (a attempts) RoundTrip(outer *http.Request) (*http.Response, error) {
 	call := outer.Context().Value(callKey{}).(*Call)
 	start := time.Now()
-	sent := call.number
+	before := call.number
 	call.action = NoAction
 	call.last = call.attempt(outer)
-	call.observe(start, call.number > sent)
+	call.sent = call.number > before
+	call.observe(start)
 	resp := *done
 	resp.Request = outer
 	return &resp, nil
@@ -84,6 +92,11 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 		return e
 	}
 	call.cred = cred
+	if err := sendable(cred); err != nil {
+		e := call.notSent(err, "getting credentials")
+		e.Class = cloudlb.ClassUnauthenticated
+		return e
+	}
 	attemptCtx, cancel := call.attemptContext(ctx)
 	defer cancel()
 	req := call.httpRequest(attemptCtx, outer.URL)
@@ -93,19 +106,40 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 		e.Class = cloudlb.ClassUnauthenticated
 		return e
 	}
+	_, call.signature, _ = strings.Cut(req.Header.Get("Authorization"), "Signature=")
 	if err := ctx.Err(); err != nil {
 		return call.notSent(err, "before sending")
 	}
 	call.number++
 	resp, err := c.base.RoundTrip(req)
+	if err == nil && resp == nil {
+		err = errors.New("the RoundTripper of Config.HTTPClient returned neither an answer nor an error")
+	}
 	if err != nil {
 		return call.networkError(ctx, attemptCtx, err)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return call.reply(ctx, attemptCtx, resp)
 	}
 	return call.refusal(resp)
+}
+
+// sendable reports keys that no header can carry: read from a file with its
+// line break, as a rule.
+func sendable(cred cloudlb.Credentials) error {
+	for _, key := range [...]struct{ name, value string }{
+		{"AccessKeyID", cred.AccessKeyID}, {"SecretAccessKey", cred.SecretAccessKey},
+		{"SecurityToken", cred.SecurityToken}, {"Token", cred.Token},
+	} {
+		if strings.ContainsFunc(key.value, unicode.IsControl) {
+			return fmt.Errorf("the %s contains a line break or another control character", key.name)
+		}
+	}
+	return nil
 }
 
 func (call *Call) attemptContext(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -132,6 +166,8 @@ func (call *Call) httpRequest(ctx context.Context, u *url.URL) *http.Request {
 	if body := call.Request.Body; len(body) > 0 {
 		req.Body = call.bodies.reader(body)
 		req.ContentLength = int64(len(body))
+		// For a pooled connection that is dead before a byte is written.
+		req.GetBody = func() (io.ReadCloser, error) { return call.bodies.reader(body), nil }
 	}
 	return req.WithContext(httptrace.WithClientTrace(ctx, call.trace.hooks()))
 }
@@ -154,14 +190,15 @@ func (call *Call) reply(ctx, attemptCtx context.Context, resp *http.Response) *c
 		return broken("reading the reply: %w", withoutURL(err))
 	}
 	call.meta.RequestID, call.meta.StatusCode = requestID, resp.StatusCode
-	if call.op.NoReply {
-		return nil
-	}
 	switch text := bytes.TrimSpace(body); {
+	case len(text) == 0 && call.op.NoReply:
+		return nil
 	case isMarkup(resp.Header):
 		return broken("the reply is %s, not JSON: is the endpoint %s right, or does a proxy answer?", resp.Header.Get("Content-Type"), call.client.host)
 	case len(text) == 0:
 		return broken("the reply is empty, where the service answers JSON")
+	case call.op.NoReply && text[0] != '<':
+		return nil
 	case text[0] != '{':
 		return broken("the reply is not a JSON object: is the endpoint %s right, or does a proxy answer?", call.client.host)
 	}
@@ -280,31 +317,34 @@ func isCertificateError(err error) bool {
 	return ok
 }
 
-// withoutURL takes the URL out of an error's text: the query names resources
+// withoutURL takes the URLs out of an error's text: the query names resources
 // and, on other people's clients, carries signatures.
 func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+	for {
+		u, ok := errors.AsType[*url.Error](err)
+		if !ok || u.Err == nil {
+			return err
+		}
+		err = u.Err
 	}
-	return err
 }
 
 // trace learns from net/http how far a request came. A transport that does not
 // report is taken to have sent it.
 type trace struct {
-	client    httptrace.ClientTrace
 	asked     atomic.Bool
 	connected atomic.Bool
 }
 
 func (t *trace) reset() { t.asked.Store(false); t.connected.Store(false) }
 
+// hooks returns new hooks for every attempt: WithClientTrace adds the caller's
+// to them.
 func (t *trace) hooks() *httptrace.ClientTrace {
-	if t.client.GetConn == nil {
-		t.client.GetConn = func(string) { t.asked.Store(true) }
-		t.client.GotConn = func(httptrace.GotConnInfo) { t.connected.Store(true) }
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { t.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { t.connected.Store(true) },
 	}
-	return &t.client
 }
 
 func (t *trace) neverConnected() bool { return t.asked.Load() && !t.connected.Load() }
@@ -316,28 +356,47 @@ func (o *openBodies) open() bool { return o.n.Load() > 0 }
 
 func (o *openBodies) reader(b []byte) io.ReadCloser {
 	o.n.Add(1)
-	r := &body{owner: o}
-	r.Reset(b)
-	return r
+	return &body{rest: b, owner: o}
 }
 
+// body reads a request's body until it is closed: afterwards the buffer may
+// belong to another call, and HTTP/2 closes a body while it still reads it.
 type body struct {
-	bytes.Reader
-	owner  *openBodies
-	closed atomic.Bool
+	owner *openBodies
+
+	mu     sync.Mutex
+	rest   []byte
+	closed bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return 0, http.ErrBodyReadAfterClose
+	case len(b.rest) == 0:
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
 }
 
 func (b *body) Close() error {
-	if b.closed.CompareAndSwap(false, true) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed, b.rest = true, nil
 		b.owner.n.Add(-1)
 	}
 	return nil
 }
 
 // observe tells hooks and the log about an attempt.
-func (call *Call) observe(start time.Time, sent bool) {
+func (call *Call) observe(start time.Time) {
 	c := call.client
-	if c.hooks.Attempt != nil && sent {
+	if c.hooks.Attempt != nil && call.sent {
 		c.hooks.Attempt(call.ctx, cloudlb.Attempt{
 			Service: c.service.Name, Operation: call.op.Name,
 			Number: call.number, Duration: time.Since(start), Err: call.last,

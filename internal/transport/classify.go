@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/cloudlb/cloudlb"
@@ -90,13 +91,13 @@ func (c *Client) Classify(code, message string) cloudlb.Class {
 // errorReply turns an error reply into an *Error and the action it asks for.
 func (call *Call) errorReply(status int, h http.Header, body []byte) (*cloudlb.Error, Action) {
 	s := &call.client.service
-	f := s.Family.DecodeError(status, h, body)
+	f := s.Family.DecodeError(status, h, []byte(call.redact(string(body)))) // before anything is cut
 	class, outcome, action := s.classify(status, f.Code, f.Message)
 	e := call.newError(class, outcome)
 	e.StatusCode = status
-	e.Code = f.Code
+	e.Code = call.redact(f.Code)
 	e.Message = call.redact(f.Message)
-	e.RequestID = f.RequestID
+	e.RequestID = call.redact(f.RequestID)
 	e.RetryAfter = f.RetryAfter
 	if f.Code == "" && f.Message == "" {
 		e.Message = http.StatusText(status)
@@ -104,12 +105,13 @@ func (call *Call) errorReply(status int, h http.Header, body []byte) (*cloudlb.E
 	return e, action
 }
 
-// redact removes the keys of this attempt from text that the service sent: some
-// answers repeat what was signed.
+// redact removes the keys of this attempt and its signature from text that the
+// service sent: some answers repeat what was signed.
 func (call *Call) redact(s string) string {
-	for _, secret := range []string{call.cred.SecretAccessKey, call.cred.SecurityToken, call.cred.Token, call.cred.AccessKeyID} {
+	for _, secret := range []string{call.cred.SecretAccessKey, call.cred.SecurityToken, call.cred.Token, call.cred.AccessKeyID, call.signature} {
 		if len(secret) >= 4 {
 			s = strings.ReplaceAll(s, secret, "***")
+			s = strings.ReplaceAll(s, url.QueryEscape(secret), "***")
 		}
 	}
 	return s

@@ -180,8 +180,12 @@ func isNil(p cloudlb.CredentialsProvider) bool {
 	if p == nil {
 		return true
 	}
-	v := reflect.ValueOf(p)
-	return v.Kind() == reflect.Pointer && v.IsNil()
+	switch v := reflect.ValueOf(p); v.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return v.IsNil()
+	default:
+		return false
+	}
 }
 
 func parseEndpoint(endpoint string, allowHTTP bool) (scheme, host string, problems []cloudlb.Problem) {

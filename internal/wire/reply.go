@@ -17,10 +17,27 @@ func RetryAfter(h http.Header) time.Duration {
 	if n, err := strconv.ParseInt(value, 10, 32); err == nil {
 		return time.Duration(max(n, 0)) * time.Second
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
 	}
-	return 0
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		return max(at.Sub(date), 0) // both by the service's clock
+	}
+	return max(time.Until(at), 0)
+}
+
+// Text is a text of an error reply. Services write some as numbers; what is
+// neither is left out.
+func Text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		return ""
+	}
 }
 
 // ForeignText describes an error body that no service wrote.
@@ -38,5 +55,6 @@ func ForeignText(h http.Header, body []byte) string {
 	if contentType == "" {
 		contentType = "without content type"
 	}
+	contentType = contentType[:min(len(contentType), 64)]
 	return fmt.Sprintf("the answer is not the service's JSON (%s): %s", contentType, s)
 }

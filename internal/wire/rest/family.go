@@ -55,12 +55,12 @@ func (Family) DecodeError(_ int, h http.Header, body []byte) transport.Fault {
 }
 
 func fill(f *transport.Fault, m map[string]any) bool {
-	code, message := text(m["error_code"]), text(m["error_msg"])
+	code, message := wire.Text(m["error_code"]), wire.Text(m["error_msg"])
 	if code == "" && message == "" {
-		code, message = text(m["code"]), text(m["message"])
+		code, message = wire.Text(m["code"]), wire.Text(m["message"])
 	}
 	if f.RequestID == "" {
-		f.RequestID = text(m["request_id"])
+		f.RequestID = wire.Text(m["request_id"])
 	}
 	if code != "" || message != "" {
 		f.Code, f.Message = code, message
@@ -72,17 +72,6 @@ func fill(f *transport.Fault, m map[string]any) bool {
 		}
 	}
 	return false
-}
-
-func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	default:
-		return ""
-	}
 }
 
 // window reads the length of the gateway's throttling window from a message
@@ -109,5 +98,5 @@ func window(message string) time.Duration {
 }
 
 var windowPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`limit:\s*\d+\s*,\s*time:\s*(\d{1,6})\s*(second|minute|hour|day)`)
+	return regexp.MustCompile(`limit:\s*\d+\s*,\s*time:\s*(\d{1,5})\s*(second|minute|hour|day)`)
 })

@@ -44,10 +44,12 @@ func (f Family) RequestID(http.Header) string { return "" }
 // DecodeError implements transport.Family.
 func (f Family) DecodeError(_ int, h http.Header, body []byte) transport.Fault {
 	fault := transport.Fault{RetryAfter: max(wire.RetryAfter(h), timeLeft(h.Get("X-Ratelimit-User-Api")), timeLeft(h.Get("X-Ratelimit-User")))}
-	var e struct{ Code, Message, RequestId string } //nolint:revive // the wire's name
-	if wire.DecodeLoose(body, &e) == nil && (e.Code != "" || e.Message != "" || e.RequestId != "") {
-		fault.Code, fault.Message, fault.RequestID = e.Code, e.Message, e.RequestId
-		return fault
+	var e struct{ Code, Message, RequestId any } //nolint:revive // the wire's name
+	if wire.DecodeLoose(body, &e) == nil {
+		fault.Code, fault.Message, fault.RequestID = wire.Text(e.Code), wire.Text(e.Message), wire.Text(e.RequestId)
+		if fault.Code != "" || fault.Message != "" || fault.RequestID != "" {
+			return fault
+		}
 	}
 	if bytes.Contains(body, []byte("<Error>")) {
 		fault.Code, fault.Message, fault.RequestID = element(body, "Code"), element(body, "Message"), element(body, "RequestId")
@@ -89,5 +91,5 @@ func element(body []byte, name string) string {
 	if !ok {
 		return ""
 	}
-	return string(text)
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&#39;", "'", "&amp;", "&").Replace(string(text))
 }
