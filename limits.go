@@ -95,6 +95,9 @@ type bucket struct {
 }
 
 func (b *bucket) wait(ctx context.Context) error {
+	if err := b.inTime(ctx); err != nil { // those who wait already only make it later
+		return err
+	}
 	select {
 	case b.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -102,16 +105,12 @@ func (b *bucket) wait(ctx context.Context) error {
 	}
 	defer func() { <-b.turn }()
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := b.inTime(ctx); err != nil {
 			return err
 		}
 		delay := b.take(time.Now())
 		if delay <= 0 {
 			return nil
-		}
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < delay {
-			return fmt.Errorf("the rate budget of %d calls in %s allows the next call in %s, after the deadline: %w",
-				b.budget.Calls, b.budget.Per, delay.Round(time.Millisecond), context.DeadlineExceeded)
 		}
 		timer := time.NewTimer(delay)
 		select {
@@ -123,27 +122,59 @@ func (b *bucket) wait(ctx context.Context) error {
 	}
 }
 
+// inTime returns an error when ctx has ended, or its deadline comes before the
+// next call is allowed.
+func (b *bucket) inTime(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	delay := b.delay(now)
+	if deadline.Sub(now) >= delay {
+		return nil
+	}
+	why := fmt.Sprintf("the rate budget of %d calls in %s", b.budget.Calls, b.budget.Per)
+	if b.notBefore.After(now) {
+		why = "the wait that the service asked for"
+	}
+	return fmt.Errorf("%s allows the next call in %s, after the deadline: %w", why, delay.Round(time.Millisecond), context.DeadlineExceeded)
+}
+
 // take starts a call now and returns 0, or returns how long to wait first.
 func (b *bucket) take(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if d := b.delay(now); d > 0 {
+		return d
+	}
+	switch {
+	case b.unlimited():
+	case len(b.started) < b.budget.Calls:
+		b.started = append(b.started, now)
+	default:
+		b.started[b.oldest] = now
+		b.oldest = (b.oldest + 1) % len(b.started)
+	}
+	return 0
+}
+
+// delay is how long a call has to wait; b.mu is held.
+func (b *bucket) delay(now time.Time) time.Duration {
 	if d := b.notBefore.Sub(now); d > 0 {
 		return d
 	}
-	if b.budget.Calls <= 0 || b.budget.Per <= 0 {
-		return 0
-	}
-	if len(b.started) < b.budget.Calls {
-		b.started = append(b.started, now)
+	if b.unlimited() || len(b.started) < b.budget.Calls {
 		return 0
 	}
 	// One percent more than the window: requests that leave a window apart can
 	// arrive a little less than a window apart.
-	free := b.started[b.oldest].Add(b.budget.Per + b.budget.Per/100)
-	if d := free.Sub(now); d > 0 {
-		return d
-	}
-	b.started[b.oldest] = now
-	b.oldest = (b.oldest + 1) % len(b.started)
-	return 0
+	return max(b.started[b.oldest].Add(b.budget.Per+b.budget.Per/100).Sub(now), 0)
 }
+
+func (b *bucket) unlimited() bool { return b.budget.Calls <= 0 || b.budget.Per <= 0 }

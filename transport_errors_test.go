@@ -625,15 +625,21 @@ func TestTruncatedBody(t *testing.T) {
 	})
 }
 
-// stalePool is a connection whose peer is gone from the second request on: the
-// write fails before a byte is out.
-type stalePool struct {
+// staleConn is a connection that is dead once it has brought an answer: the
+// next write fails before a byte is out.
+type staleConn struct {
 	net.Conn
-	writes int
+	dead atomic.Bool
 }
 
-func (c *stalePool) Write(b []byte) (int, error) {
-	if c.writes++; c.writes > 1 {
+func (c *staleConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.dead.Store(n > 0)
+	return n, err
+}
+
+func (c *staleConn) Write(b []byte) (int, error) {
+	if c.dead.Load() {
 		return 0, errors.New("write: broken pipe")
 	}
 	return c.Conn.Write(b)
@@ -653,7 +659,7 @@ func TestStaleConnection(t *testing.T) {
 	var dialer net.Dialer
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
-		return &stalePool{Conn: conn}, err
+		return &staleConn{Conn: conn}, err
 	}}
 	defer transport.CloseIdleConnections()
 	cfg.HTTPClient = &http.Client{Transport: transport}

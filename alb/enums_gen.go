@@ -2,8 +2,8 @@
 
 package alb
 
-// ActionType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ActionType is what a listener or a rule does with requests. Replies can
+// carry values that are not listed here.
 type ActionType string
 
 // The documented values of ActionType.
@@ -12,8 +12,8 @@ const (
 	ActionTypeTrafficMirror ActionType = "TrafficMirror"
 )
 
-// HealthCheckCode is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthCheckCode is a reply that counts as healthy, or for gRPC a number or
+// a range. Replies can carry values that are not listed here.
 type HealthCheckCode string
 
 // The documented values of HealthCheckCode.
@@ -24,8 +24,8 @@ const (
 	HealthCheckCode5xx HealthCheckCode = "http_5xx"
 )
 
-// HealthCheckEnabled is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthCheckEnabled says whether servers are checked. Replies can carry
+// values that are not listed here.
 type HealthCheckEnabled string
 
 // The documented values of HealthCheckEnabled.
@@ -34,8 +34,8 @@ const (
 	HealthCheckEnabledOff HealthCheckEnabled = "off"
 )
 
-// HealthCheckHTTPVersion is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// HealthCheckHTTPVersion is the HTTP version of a health check. Replies can
+// carry values that are not listed here.
 type HealthCheckHTTPVersion string
 
 // The documented values of HealthCheckHTTPVersion.
@@ -44,8 +44,8 @@ const (
 	HealthCheckHTTPVersion11 HealthCheckHTTPVersion = "HTTP1.1"
 )
 
-// HealthCheckMethod is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthCheckMethod is the HTTP method of a health check. Replies can carry
+// values that are not listed here.
 type HealthCheckMethod string
 
 // The documented values of HealthCheckMethod.
@@ -55,8 +55,8 @@ const (
 	HealthCheckMethodHEAD HealthCheckMethod = "HEAD"
 )
 
-// HealthCheckProtocol is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// HealthCheckProtocol is the protocol of a health check. Replies can carry
+// values that are not listed here.
 type HealthCheckProtocol string
 
 // The documented values of HealthCheckProtocol.
@@ -67,8 +67,8 @@ const (
 	HealthCheckProtocolGRPC  HealthCheckProtocol = "gRPC"
 )
 
-// JobStatus is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// JobStatus is how far a job has come. Replies can carry values that are not
+// listed here.
 type JobStatus string
 
 // The documented values of JobStatus.
@@ -78,8 +78,8 @@ const (
 	JobStatusFailed     JobStatus = "Failed"
 )
 
-// Language is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// Language is the language of local names. Replies can carry values that are
+// not listed here.
 type Language string
 
 // The documented values of Language.
@@ -89,8 +89,8 @@ const (
 	LanguageJapanese Language = "ja"
 )
 
-// OperateType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// OperateType is what a job does to its resource. Replies can carry values
+// that are not listed here.
 type OperateType string
 
 // The documented values of OperateType.
@@ -100,8 +100,8 @@ const (
 	OperateTypeDelete OperateType = "Delete"
 )
 
-// Protocol is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// Protocol is the protocol between a load balancer and its servers. Replies
+// can carry values that are not listed here.
 type Protocol string
 
 // The documented values of Protocol.
@@ -112,8 +112,8 @@ const (
 	ProtocolGRPC      Protocol = "gRPC"
 )
 
-// ReasonCode is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ReasonCode is how a health check went wrong. Replies can carry values that
+// are not listed here.
 type ReasonCode string
 
 // The documented values of ReasonCode.
@@ -128,8 +128,8 @@ const (
 	ReasonCodeResponseMismatch    ReasonCode = "RESPONSE_MISMATCH"
 )
 
-// ResourceType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ResourceType is a kind of resource. Replies can carry values that are not
+// listed here.
 type ResourceType string
 
 // The documented values of ResourceType.
@@ -143,8 +143,8 @@ const (
 	ResourceTypeHealthCheckTemplate ResourceType = "healthchecktemplate"
 )
 
-// Scheduler is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// Scheduler is a rule by which requests are spread over servers. Replies can
+// carry values that are not listed here.
 type Scheduler string
 
 // The documented values of Scheduler.
@@ -155,8 +155,8 @@ const (
 	SchedulerUch Scheduler = "Uch"
 )
 
-// ServerGroupStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ServerGroupStatus is how far the last change of a server group has come.
+// Replies can carry values that are not listed here.
 type ServerGroupStatus string
 
 // The documented values of ServerGroupStatus.
@@ -167,8 +167,8 @@ const (
 	ServerGroupStatusDeleting    ServerGroupStatus = "Deleting"
 )
 
-// ServerGroupType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ServerGroupType is what a server group consists of. Replies can carry
+// values that are not listed here.
 type ServerGroupType string
 
 // The documented values of ServerGroupType.
@@ -178,8 +178,8 @@ const (
 	ServerGroupTypeFc       ServerGroupType = "Fc"
 )
 
-// ServerHealthStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ServerHealthStatus is why a server does not count as healthy. Replies can
+// carry values that are not listed here.
 type ServerHealthStatus string
 
 // The documented values of ServerHealthStatus.
@@ -190,8 +190,8 @@ const (
 	ServerHealthStatusUnavailable ServerHealthStatus = "Unavailable"
 )
 
-// ServerStatus is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ServerStatus is how far the last change of a server has come. Replies can
+// carry values that are not listed here.
 type ServerStatus string
 
 // The documented values of ServerStatus.
@@ -203,8 +203,8 @@ const (
 	ServerStatusReplacing   ServerStatus = "Replacing"
 )
 
-// ServerType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ServerType is what kind of backend a server is. Replies can carry values
+// that are not listed here.
 type ServerType string
 
 // The documented values of ServerType.
@@ -216,8 +216,8 @@ const (
 	ServerTypeFc  ServerType = "Fc"
 )
 
-// StickySessionType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// StickySessionType is who makes the cookie of session stickiness. Replies
+// can carry values that are not listed here.
 type StickySessionType string
 
 // The documented values of StickySessionType.
@@ -226,8 +226,8 @@ const (
 	StickySessionTypeServer StickySessionType = "Server"
 )
 
-// TagCategory is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// TagCategory says who set a tag. Replies can carry values that are not
+// listed here.
 type TagCategory string
 
 // The documented values of TagCategory.
@@ -237,8 +237,8 @@ const (
 	TagCategoryAll    TagCategory = "All"
 )
 
-// UchType is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// UchType is the part of a URL that [SchedulerUch] takes its hash over.
+// Replies can carry values that are not listed here.
 type UchType string
 
 // The documented values of UchType.

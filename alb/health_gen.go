@@ -13,8 +13,8 @@ import (
 // IncludeRule behind its rules, that are not healthy. Healthy servers are not
 // listed.
 //
-// It calls ALB 2020-06-16 GetListenerHealthStatus. Budget (by analogy): 10
-// calls in 1 s per account and region.
+// It calls ALB 2020-06-16 GetListenerHealthStatus. The service allows 10
+// calls per second for an account in a region, going by similar operations.
 func (c *Client) GetListenerHealthStatus(ctx context.Context, req GetListenerHealthStatusRequest, opts ...cloudlb.CallOption) (*GetListenerHealthStatusResponse, error) {
 	call := c.begin(&opGetListenerHealthStatus, opts)
 	v := check.Checker{}
@@ -36,13 +36,15 @@ func (c *Client) GetListenerHealthStatus(ctx context.Context, req GetListenerHea
 // GetListenerHealthStatusRequest is the request of
 // [Client.GetListenerHealthStatus].
 type GetListenerHealthStatusRequest struct {
-	// IncludeRule: default false.
+	// IncludeRule reports the server groups of the listener's forwarding
+	// rules too.
 	IncludeRule bool `json:"IncludeRule,omitzero"`
-	// ListenerID is required.
+	// ListenerID names the listener. Required.
 	ListenerID string `json:"ListenerId"`
-	// MaxResults: 1 to 30, default 20.
+	// MaxResults is the size of a page. 1 to 30, default 20.
 	MaxResults int64 `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
 }
 
@@ -51,11 +53,16 @@ type GetListenerHealthStatusRequest struct {
 type GetListenerHealthStatusResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// ListenerHealthStatus reports the servers that are not healthy behind
+	// the listener's default action.
 	ListenerHealthStatus []ListenerHealth `json:"ListenerHealthStatus,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as CEF72CEB-54B6-4AE8-B225-F876FF7BA984.
-	RequestID        string       `json:"RequestId,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// RuleHealthStatus reports the servers that are not healthy behind the
+	// listener's forwarding rules.
 	RuleHealthStatus []RuleHealth `json:"RuleHealthStatus,omitzero"`
 }
 

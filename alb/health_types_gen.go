@@ -2,54 +2,64 @@
 
 package alb
 
-// HealthReason is part of the reply to GetListenerHealthStatus.
+// HealthReason says why a server is not healthy. It is part of the reply to
+// GetListenerHealthStatus.
 type HealthReason struct {
-	// ActualResponse, such as 302.
+	// ActualResponse is what the server answered.
 	ActualResponse string `json:"ActualResponse,omitzero"`
-	// ExpectedResponse, such as HTTP_2xx.
+	// ExpectedResponse is what a healthy server answers.
 	ExpectedResponse string `json:"ExpectedResponse,omitzero"`
-	// ReasonCode, such as RESPONSE_MISMATCH.
+	// ReasonCode is how the check went wrong.
 	ReasonCode ReasonCode `json:"ReasonCode,omitzero"`
 }
 
-// ListenerHealth is part of the reply to GetListenerHealthStatus.
+// ListenerHealth reports the servers behind a listener that are not healthy.
+// It is part of the reply to GetListenerHealthStatus.
 type ListenerHealth struct {
-	// ListenerID, such as lsr-bp1bpn0kn908w4nbw****.
+	// ListenerID names the listener.
 	ListenerID string `json:"ListenerId,omitzero"`
-	// ListenerPort, such as 80.
+	// ListenerPort is the listener's port.
 	ListenerPort int `json:"ListenerPort"`
-	// ListenerProtocol, such as http.
-	ListenerProtocol string              `json:"ListenerProtocol,omitzero"`
+	// ListenerProtocol is the listener's protocol.
+	ListenerProtocol string `json:"ListenerProtocol,omitzero"`
+	// ServerGroupInfos lists the server groups that get the traffic.
 	ServerGroupInfos []ServerGroupHealth `json:"ServerGroupInfos,omitzero"`
 }
 
-// NonNormalServer is part of the reply to GetListenerHealthStatus.
+// NonNormalServer is a server that is not healthy. It is part of the reply to
+// GetListenerHealthStatus.
 type NonNormalServer struct {
-	// Port, such as 90.
-	Port   int          `json:"Port"`
+	// Port is the port of the server.
+	Port int `json:"Port"`
+	// Reason says why the server is in that state.
 	Reason HealthReason `json:"Reason,omitzero"`
-	// ServerID, such as rg-bp1bfa08ex*****.
+	// ServerID names the server.
 	ServerID string `json:"ServerId,omitzero"`
-	// ServerIP, such as 192.168.8.10.
+	// ServerIP is the server's address.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Status, such as Initial.
+	// Status is the state of the server's health.
 	Status ServerHealthStatus `json:"Status,omitzero"`
 }
 
-// RuleHealth is part of the reply to GetListenerHealthStatus.
+// RuleHealth reports the servers behind a forwarding rule that are not
+// healthy. It is part of the reply to GetListenerHealthStatus.
 type RuleHealth struct {
-	// RuleID, such as rule-hp34s2h0xx1ht4nwo****.
-	RuleID           string              `json:"RuleId,omitzero"`
+	// RuleID names the forwarding rule.
+	RuleID string `json:"RuleId,omitzero"`
+	// ServerGroupInfos lists the server groups that get the traffic.
 	ServerGroupInfos []ServerGroupHealth `json:"ServerGroupInfos,omitzero"`
 }
 
-// ServerGroupHealth is part of the reply to GetListenerHealthStatus.
+// ServerGroupHealth reports the servers of a server group that are not
+// healthy. It is part of the reply to GetListenerHealthStatus.
 type ServerGroupHealth struct {
-	// ActionType, such as TrafficMirror.
+	// ActionType says whether the group gets the requests or copies of them.
 	ActionType ActionType `json:"ActionType,omitzero"`
-	// HealthCheckEnabled: string, not boolean.
+	// HealthCheckEnabled says whether the servers of the group are checked.
+	// It is a text here: on or off.
 	HealthCheckEnabled HealthCheckEnabled `json:"HealthCheckEnabled,omitzero"`
-	NonNormalServers   []NonNormalServer  `json:"NonNormalServers,omitzero"`
-	// ServerGroupID, such as vsp-bp1qjwo61pqz3ahltv****.
+	// NonNormalServers lists the servers that are not healthy.
+	NonNormalServers []NonNormalServer `json:"NonNormalServers,omitzero"`
+	// ServerGroupID names the server group.
 	ServerGroupID string `json:"ServerGroupId,omitzero"`
 }

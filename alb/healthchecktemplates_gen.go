@@ -18,8 +18,8 @@ import (
 //
 // It calls ALB 2020-06-16 CreateHealthCheckTemplate. It carries a client
 // token, filled in when the request has none, and is repeated safely. It
-// locks the health check template while it is carried out. Budget: 200 calls
-// in 60 s per account and region.
+// locks the health check template while it is carried out. The service allows
+// 200 calls in 60 seconds for an account in a region.
 func (c *Client) CreateHealthCheckTemplate(ctx context.Context, req CreateHealthCheckTemplateRequest, opts ...cloudlb.CallOption) (*CreateHealthCheckTemplateResponse, error) {
 	call := c.begin(&opCreateHealthCheckTemplate, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -42,44 +42,57 @@ func (c *Client) CreateHealthCheckTemplate(ctx context.Context, req CreateHealth
 // CreateHealthCheckTemplateRequest is the request of
 // [Client.CreateHealthCheckTemplate].
 type CreateHealthCheckTemplateRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckCodes: default [http_2xx]. Http_2xx, http_3xx, http_4xx,
-	// http_5xx; gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them. Default
+	// [HealthCheckCode2xx].
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535, default 0. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server. 0 to 65535.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort,omitzero"`
-	// HealthCheckHost: 1 to 80 characters, default $SERVER_IP. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server. 1 to 80 characters, default $SERVER_IP.
+	// Ignored when HealthCheckProtocol is TCP.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion: default HTTP1.1. Doc prints the values with a
-	// space (HTTP 1.1) here. Ignored when HealthCheckProtocol not in
-	// [HTTP,HTTPS].
+	// HealthCheckHTTPVersion is the HTTP version of a check. Default
+	// [HealthCheckHTTPVersion11]. Ignored when HealthCheckProtocol is neither
+	// HTTP nor HTTPS.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds, default 2.
+	// HealthCheckInterval is the time from one check of a server to the next.
+	// 1 to 50 seconds, default 2.
 	HealthCheckInterval int `json:"HealthCheckInterval,omitzero"`
-	// HealthCheckMethod: default HEAD. POST is the gRPC default. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST. Default [HealthCheckMethodHEAD]. Ignored when
+	// HealthCheckProtocol is TCP.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckPath is the path that a check asks for. It starts with /. 1
+	// to 80 characters. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol: default HTTP.
+	// HealthCheckProtocol is the protocol of a check. Default
+	// [HealthCheckProtocolHTTP].
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTemplateName: required, 2 to 128 characters.
+	// HealthCheckTemplateName is the template's name. Required, 2 to 128
+	// characters.
 	HealthCheckTemplateName string `json:"HealthCheckTemplateName"`
-	// HealthCheckTimeout: 1 to 300 seconds, default 5.
+	// HealthCheckTimeout is how long a check waits for the reply. 1 to 300
+	// seconds, default 5.
 	HealthCheckTimeout int `json:"HealthCheckTimeout,omitzero"`
-	// HealthyThreshold: 2 to 10, default 3.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy. 2 to 10, default 3.
 	HealthyThreshold int `json:"HealthyThreshold,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
-	ResourceGroupID string    `json:"ResourceGroupId,omitzero"`
-	Tag             []TagSpec `json:"Tag,omitzero"`
-	// UnhealthyThreshold: 2 to 10, default 3.
+	// ResourceGroupID names the resource group.
+	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
+	// Tag lists the tags to set.
+	Tag []TagSpec `json:"Tag,omitzero"`
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy. 2 to 10, default 3.
 	UnhealthyThreshold int `json:"UnhealthyThreshold,omitzero"`
 }
 
@@ -88,9 +101,10 @@ type CreateHealthCheckTemplateRequest struct {
 type CreateHealthCheckTemplateResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// HealthCheckTemplateID, such as hct-1224334.
+	// HealthCheckTemplateID names the new template.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -109,8 +123,9 @@ func (r *CreateHealthCheckTemplateResponse) missing() string {
 //
 // It calls ALB 2020-06-16 UpdateHealthCheckTemplateAttribute. It carries a
 // client token, filled in when the request has none, and is repeated safely.
-// It locks the health check template while it is carried out. Budget (by
-// analogy): 200 calls in 60 s per account and region.
+// It locks the health check template while it is carried out. The service
+// allows 200 calls in 60 seconds for an account in a region, going by similar
+// operations.
 func (c *Client) UpdateHealthCheckTemplateAttribute(ctx context.Context, req UpdateHealthCheckTemplateAttributeRequest, opts ...cloudlb.CallOption) (*UpdateHealthCheckTemplateAttributeResponse, error) {
 	call := c.begin(&opUpdateHealthCheckTemplateAttribute, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -133,42 +148,51 @@ func (c *Client) UpdateHealthCheckTemplateAttribute(ctx context.Context, req Upd
 // UpdateHealthCheckTemplateAttributeRequest is the request of
 // [Client.UpdateHealthCheckTemplateAttribute].
 type UpdateHealthCheckTemplateAttributeRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckCodes: default [http_2xx]. Http_2xx, http_3xx, http_4xx,
-	// http_5xx; gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535, default 0. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server. 0 to 65535.
 	HealthCheckConnectPort *int `json:"HealthCheckConnectPort,omitzero"`
-	// HealthCheckHost: 1 to 80 characters, default $SERVER_IP. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server. 1 to 80 characters. Ignored when
+	// HealthCheckProtocol is TCP.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion: default HTTP1.1. Ignored when
-	// HealthCheckProtocol not in [HTTP,HTTPS].
+	// HealthCheckHTTPVersion is the HTTP version of a check. Ignored when
+	// HealthCheckProtocol is neither HTTP nor HTTPS.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds, default 2.
+	// HealthCheckInterval is the time from one check of a server to the next.
+	// 1 to 50 seconds.
 	HealthCheckInterval int `json:"HealthCheckInterval,omitzero"`
-	// HealthCheckMethod: default HEAD. POST is the gRPC default. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckPath is the path that a check asks for. It starts with /. 1
+	// to 80 characters. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol: default HTTP.
+	// HealthCheckProtocol is the protocol of a check.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTemplateID is required.
+	// HealthCheckTemplateID names the health check template. Required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
-	// HealthCheckTemplateName: 2 to 128 characters.
+	// HealthCheckTemplateName is the template's new name. 2 to 128
+	// characters.
 	HealthCheckTemplateName string `json:"HealthCheckTemplateName,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds, default 5.
+	// HealthCheckTimeout is how long a check waits for the reply. 1 to 300
+	// seconds.
 	HealthCheckTimeout int `json:"HealthCheckTimeout,omitzero"`
-	// HealthyThreshold: 2 to 10, default 3.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy. 2 to 10.
 	HealthyThreshold int `json:"HealthyThreshold,omitzero"`
-	// UnhealthyThreshold: 2 to 10, default 3.
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy. 2 to 10.
 	UnhealthyThreshold int `json:"UnhealthyThreshold,omitzero"`
 }
 
@@ -177,7 +201,8 @@ type UpdateHealthCheckTemplateAttributeRequest struct {
 type UpdateHealthCheckTemplateAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -192,8 +217,9 @@ func (r *UpdateHealthCheckTemplateAttributeResponse) missing() string {
 //
 // It calls ALB 2020-06-16 DeleteHealthCheckTemplates. It carries a client
 // token, filled in when the request has none, and is repeated safely. It
-// locks the health check template while it is carried out. Budget (by
-// analogy): 200 calls in 60 s per account and region.
+// locks the health check template while it is carried out. The service allows
+// 200 calls in 60 seconds for an account in a region, going by similar
+// operations.
 func (c *Client) DeleteHealthCheckTemplates(ctx context.Context, req DeleteHealthCheckTemplatesRequest, opts ...cloudlb.CallOption) (*DeleteHealthCheckTemplatesResponse, error) {
 	call := c.begin(&opDeleteHealthCheckTemplates, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -216,13 +242,15 @@ func (c *Client) DeleteHealthCheckTemplates(ctx context.Context, req DeleteHealt
 // DeleteHealthCheckTemplatesRequest is the request of
 // [Client.DeleteHealthCheckTemplates].
 type DeleteHealthCheckTemplatesRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckTemplateIDs: required, at most 10 elements.
+	// HealthCheckTemplateIDs lists the templates to delete. Required, at most
+	// 10 elements.
 	HealthCheckTemplateIDs []string `json:"HealthCheckTemplateIds"`
 }
 
@@ -231,7 +259,8 @@ type DeleteHealthCheckTemplatesRequest struct {
 type DeleteHealthCheckTemplatesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -288,15 +317,20 @@ func (c *Client) HealthCheckTemplates(ctx context.Context, req ListHealthCheckTe
 // ListHealthCheckTemplatesRequest is the request of
 // [Client.ListHealthCheckTemplates].
 type ListHealthCheckTemplatesRequest struct {
-	HealthCheckTemplateIDs   []string `json:"HealthCheckTemplateIds,omitzero"`
+	// HealthCheckTemplateIDs restricts the list to these templates.
+	HealthCheckTemplateIDs []string `json:"HealthCheckTemplateIds,omitzero"`
+	// HealthCheckTemplateNames restricts the list to templates with these
+	// names.
 	HealthCheckTemplateNames []string `json:"HealthCheckTemplateNames,omitzero"`
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
-	ResourceGroupID string              `json:"ResourceGroupId,omitzero"`
-	Tag             []ResourceTagFilter `json:"Tag,omitzero"`
+	// ResourceGroupID restricts the list to one resource group.
+	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
+	// Tag restricts the list to templates with these tags.
+	Tag []ResourceTagFilter `json:"Tag,omitzero"`
 }
 
 // ListHealthCheckTemplatesResponse is the reply to
@@ -304,14 +338,16 @@ type ListHealthCheckTemplatesRequest struct {
 type ListHealthCheckTemplatesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// HealthCheckTemplates lists the templates of this page.
 	HealthCheckTemplates []HealthCheckTemplate `json:"HealthCheckTemplates,omitzero"`
-	// MaxResults: 1 to 100.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// TotalCount, such as 1000.
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 
@@ -346,7 +382,7 @@ func (c *Client) GetHealthCheckTemplateAttribute(ctx context.Context, req GetHea
 // GetHealthCheckTemplateAttributeRequest is the request of
 // [Client.GetHealthCheckTemplateAttribute].
 type GetHealthCheckTemplateAttributeRequest struct {
-	// HealthCheckTemplateID is required.
+	// HealthCheckTemplateID names the health check template. Required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
 }
 
@@ -355,36 +391,46 @@ type GetHealthCheckTemplateAttributeRequest struct {
 type GetHealthCheckTemplateAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// HealthCheckCodes: gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort"`
-	// HealthCheckHost: 1 to 80 characters.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion, such as HTTP1.0.
+	// HealthCheckHTTPVersion is the HTTP version of a check.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds.
+	// HealthCheckInterval is the time from one check of a server to the next,
+	// in seconds.
 	HealthCheckInterval int `json:"HealthCheckInterval"`
-	// HealthCheckMethod: POST is the gRPC default.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /.
+	// HealthCheckPath is the path that a check asks for. It starts with /.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol, such as HTTP.
+	// HealthCheckProtocol is the protocol of a check.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTemplateID, such as hct-x4jazoyi6tvsq9****.
+	// HealthCheckTemplateID names the health check template.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId,omitzero"`
-	// HealthCheckTemplateName: 2 to 128 characters.
+	// HealthCheckTemplateName is the template's name.
 	HealthCheckTemplateName string `json:"HealthCheckTemplateName,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds.
+	// HealthCheckTimeout is how long a check waits for the reply, in seconds.
 	HealthCheckTimeout int `json:"HealthCheckTimeout"`
-	// HealthyThreshold: 2 to 10.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy.
 	HealthyThreshold int `json:"HealthyThreshold"`
-	// RequestID, such as DB1AFC33-DAE8-528E-AA4D-4A6AABE71945.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	Tags            []Tag  `json:"Tags,omitzero"`
-	// UnhealthyThreshold: 2 to 10.
+	// Tags lists the tags.
+	Tags []Tag `json:"Tags,omitzero"`
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy.
 	UnhealthyThreshold int `json:"UnhealthyThreshold"`
 }
 
@@ -401,8 +447,8 @@ func (r *GetHealthCheckTemplateAttributeResponse) missing() string {
 //
 // It calls ALB 2020-06-16 ApplyHealthCheckTemplateToServerGroup. It carries a
 // client token, filled in when the request has none, and is repeated safely.
-// It locks the server group while it is carried out. Budget: 200 calls in 60
-// s per account and region.
+// It locks the server group while it is carried out. The service allows 200
+// calls in 60 seconds for an account in a region.
 func (c *Client) ApplyHealthCheckTemplateToServerGroup(ctx context.Context, req ApplyHealthCheckTemplateToServerGroupRequest, opts ...cloudlb.CallOption) (*ApplyHealthCheckTemplateToServerGroupResponse, error) {
 	call := c.begin(&opApplyHealthCheckTemplateToServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -425,15 +471,16 @@ func (c *Client) ApplyHealthCheckTemplateToServerGroup(ctx context.Context, req 
 // ApplyHealthCheckTemplateToServerGroupRequest is the request of
 // [Client.ApplyHealthCheckTemplateToServerGroup].
 type ApplyHealthCheckTemplateToServerGroupRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckTemplateID is required.
+	// HealthCheckTemplateID names the health check template. Required.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 
@@ -442,9 +489,11 @@ type ApplyHealthCheckTemplateToServerGroupRequest struct {
 type ApplyHealthCheckTemplateToServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 

@@ -2,45 +2,56 @@
 
 package alb
 
-// HealthCheckTemplate is part of the reply to ListHealthCheckTemplates.
+// HealthCheckTemplate is a set of health check settings that server groups
+// can take over. It is part of the reply to ListHealthCheckTemplates.
 type HealthCheckTemplate struct {
-	// HealthCheckCodes: gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort"`
-	// HealthCheckHost: 1 to 80 characters.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion, such as HTTP 1.0.
+	// HealthCheckHTTPVersion is the HTTP version of a check.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds.
+	// HealthCheckInterval is the time from one check of a server to the next,
+	// in seconds.
 	HealthCheckInterval int `json:"HealthCheckInterval"`
-	// HealthCheckMethod: POST is the gRPC default.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /.
+	// HealthCheckPath is the path that a check asks for. It starts with /.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol, such as HTTP.
+	// HealthCheckProtocol is the protocol of a check.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTemplateID, such as hct-bp1qjwo61pqz3ahltv****.
+	// HealthCheckTemplateID names the health check template.
 	HealthCheckTemplateID string `json:"HealthCheckTemplateId,omitzero"`
-	// HealthCheckTemplateName: 2 to 128 characters.
+	// HealthCheckTemplateName is the template's name.
 	HealthCheckTemplateName string `json:"HealthCheckTemplateName,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds.
+	// HealthCheckTimeout is how long a check waits for the reply, in seconds.
 	HealthCheckTimeout int `json:"HealthCheckTimeout"`
-	// HealthyThreshold: 2 to 10.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy.
 	HealthyThreshold int `json:"HealthyThreshold"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	Tags            []Tag  `json:"Tags,omitzero"`
-	// UnhealthyThreshold: 2 to 10.
+	// Tags lists the tags.
+	Tags []Tag `json:"Tags,omitzero"`
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy.
 	UnhealthyThreshold int `json:"UnhealthyThreshold"`
 }
 
-// ResourceTagFilter is part of the request of ListHealthCheckTemplates and
-// ListTagResources.
+// ResourceTagFilter matches a tag. It is part of the requests of
+// ListHealthCheckTemplates and ListTagResources.
 type ResourceTagFilter struct {
-	// Key: at most 128 characters. No aliyun/acs: prefix, no http(s)://;
-	// filter ops state 64.
+	// Key is the tag's key. At most 128 characters. It does not start with
+	// aliyun, acs:, http:// or https://.
 	Key string `json:"Key,omitzero"`
-	// Value: at most 128 characters. No aliyun/acs: prefix, no http(s)://.
+	// Value is the tag's value. At most 128 characters. It does not start
+	// with aliyun, acs:, http:// or https://.
 	Value *string `json:"Value,omitzero"`
 }

@@ -57,21 +57,26 @@ func (c *Client) AsynJobs(ctx context.Context, req ListAsynJobsRequest, opts ...
 
 // ListAsynJobsRequest is the request of [Client.ListAsynJobs].
 type ListAsynJobsRequest struct {
-	// APIName, such as CreateLoadBalancer.
+	// APIName restricts the list to jobs of one operation, such as
+	// AddServersToServerGroup.
 	APIName string `json:"ApiName,omitzero"`
-	// BeginTime: in milliseconds. Unix epoch.
+	// BeginTime is the start of the time range to list, as Unix time. In
+	// milliseconds.
 	BeginTime int64 `json:"BeginTime,omitzero"`
-	// EndTime: in milliseconds. Unix epoch.
+	// EndTime is the end of the time range to list, as Unix time. In
+	// milliseconds.
 	EndTime int64 `json:"EndTime,omitzero"`
-	// JobIDs: filter; per-call maximum not documented (controller for the
-	// sibling NLB API uses 20).
+	// JobIDs restricts the list to these jobs.
 	JobIDs []string `json:"JobIds,omitzero"`
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int64 `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
-	NextToken   string   `json:"NextToken,omitzero"`
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
+	NextToken string `json:"NextToken,omitzero"`
+	// ResourceIDs restricts the list to jobs on these resources.
 	ResourceIDs []string `json:"ResourceIds,omitzero"`
-	// ResourceType, such as acl.
+	// ResourceType restricts the list to jobs on one kind of resource.
+	// Loadbalancer, listener, rule, acl, securitypolicy or servergroup.
 	ResourceType ResourceType `json:"ResourceType,omitzero"`
 }
 
@@ -79,14 +84,16 @@ type ListAsynJobsRequest struct {
 type ListAsynJobsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Jobs lists the jobs of this page.
 	Jobs []Job `json:"Jobs,omitzero"`
-	// MaxResults, such as 10.
+	// MaxResults is the page size that the service used.
 	MaxResults int64 `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// TotalCount, such as 1000.
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int64 `json:"TotalCount"`
 }
 

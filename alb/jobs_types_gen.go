@@ -2,26 +2,26 @@
 
 package alb
 
-// Job is part of the reply to ListAsynJobs.
+// Job is an asynchronous change. It is part of the reply to ListAsynJobs.
 type Job struct {
-	// APIName, such as CreateLoadBalancer.
+	// APIName is the operation that started the job.
 	APIName string `json:"ApiName,omitzero"`
-	// CreateTime: in milliseconds.
+	// CreateTime is when the job was created, as Unix time, in milliseconds.
 	CreateTime int64 `json:"CreateTime"`
-	// ErrorCode: set when Status=Failed.
+	// ErrorCode is the code of what went wrong, when Status is Failed.
 	ErrorCode string `json:"ErrorCode,omitzero"`
-	// ErrorMessage: set when Status=Failed.
+	// ErrorMessage says what went wrong, when Status is Failed.
 	ErrorMessage string `json:"ErrorMessage,omitzero"`
-	// ID, such as 365F4154-92F6-4AE4-92F8-7FF34B5****.
+	// ID names the job; it is the JobID of the reply that started it.
 	ID string `json:"Id,omitzero"`
-	// ModifyTime: in milliseconds.
+	// ModifyTime is when the job last changed, as Unix time, in milliseconds.
 	ModifyTime int64 `json:"ModifyTime"`
-	// OperateType, such as Create.
+	// OperateType is what the job does to the resource.
 	OperateType OperateType `json:"OperateType,omitzero"`
-	// ResourceID, such as alb-o8mszt95oamfjy****.
+	// ResourceID names the resource that the job works on.
 	ResourceID string `json:"ResourceId,omitzero"`
-	// ResourceType, such as acl.
+	// ResourceType is the kind of the resource.
 	ResourceType ResourceType `json:"ResourceType,omitzero"`
-	// Status, such as Succeeded.
+	// Status is how far the job has come.
 	Status JobStatus `json:"Status,omitzero"`
 }

@@ -32,7 +32,8 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 
 // DescribeRegionsRequest is the request of [Client.DescribeRegions].
 type DescribeRegionsRequest struct {
-	// AcceptLanguage: default zh-CN.
+	// AcceptLanguage is the language of the local names in the reply. Default
+	// [LanguageChinese].
 	AcceptLanguage Language `json:"AcceptLanguage,omitzero"`
 }
 
@@ -40,8 +41,10 @@ type DescribeRegionsRequest struct {
 type DescribeRegionsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Regions lists the regions.
 	Regions []Region `json:"Regions,omitzero"`
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -75,7 +78,8 @@ func (c *Client) DescribeZones(ctx context.Context, req DescribeZonesRequest, op
 
 // DescribeZonesRequest is the request of [Client.DescribeZones].
 type DescribeZonesRequest struct {
-	// AcceptLanguage: default zh-CN.
+	// AcceptLanguage is the language of the local names in the reply. Default
+	// [LanguageChinese].
 	AcceptLanguage Language `json:"AcceptLanguage,omitzero"`
 }
 
@@ -83,9 +87,11 @@ type DescribeZonesRequest struct {
 type DescribeZonesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	Zones     []Zone `json:"Zones,omitzero"`
+	// Zones lists the zones.
+	Zones []Zone `json:"Zones,omitzero"`
 }
 
 func (r *DescribeZonesResponse) missing() string {

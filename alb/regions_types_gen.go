@@ -2,20 +2,21 @@
 
 package alb
 
-// Region is part of the reply to DescribeRegions.
+// Region is a region of the service. It is part of the reply to
+// DescribeRegions.
 type Region struct {
-	// LocalName, such as China (Hangzhou).
+	// LocalName is a name for people, in the language of AcceptLanguage.
 	LocalName string `json:"LocalName,omitzero"`
-	// RegionEndpoint, such as alb.cn-hangzhou.aliyuncs.com.
+	// RegionEndpoint is the host name of the API in the region.
 	RegionEndpoint string `json:"RegionEndpoint,omitzero"`
-	// RegionID, such as cn-hangzhou.
+	// RegionID names the region.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
-// Zone is part of the reply to DescribeZones.
+// Zone is a zone of a region. It is part of the reply to DescribeZones.
 type Zone struct {
-	// LocalName, such as Hangzhou Zone G.
+	// LocalName is a name for people, in the language of AcceptLanguage.
 	LocalName string `json:"LocalName,omitzero"`
-	// ZoneID, such as cn-hangzhou-g.
+	// ZoneID names the zone.
 	ZoneID string `json:"ZoneId,omitzero"`
 }

@@ -57,21 +57,24 @@ func (c *Client) ServerGroups(ctx context.Context, req ListServerGroupsRequest, 
 
 // ListServerGroupsRequest is the request of [Client.ListServerGroups].
 type ListServerGroupsRequest struct {
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID restricts the list to one resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// ServerGroupIDs: at most 20 elements.
+	// ServerGroupIDs restricts the list to these server groups. At most 20
+	// elements.
 	ServerGroupIDs []string `json:"ServerGroupIds,omitzero"`
-	// ServerGroupNames: at most 10 elements.
+	// ServerGroupNames restricts the list to server groups with these names.
+	// At most 10 elements.
 	ServerGroupNames []string `json:"ServerGroupNames,omitzero"`
-	// ServerGroupType, such as Instance.
+	// ServerGroupType restricts the list to one type of server group.
 	ServerGroupType ServerGroupType `json:"ServerGroupType,omitzero"`
-	// Tag: at most 10 elements.
+	// Tag restricts the list to what has these tags. At most 10 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
-	// VpcID, such as vpc-bp15zckdt37pq72zv****.
+	// VpcID restricts the list to one VPC.
 	VpcID string `json:"VpcId,omitzero"`
 }
 
@@ -79,14 +82,16 @@ type ListServerGroupsRequest struct {
 type ListServerGroupsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MaxResults, such as 50.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as CEF72CEB-54B6-4AE8-B225-F876FF7BA984.
-	RequestID    string        `json:"RequestId,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// ServerGroups lists the server groups of this page.
 	ServerGroups []ServerGroup `json:"ServerGroups,omitzero"`
-	// TotalCount, such as 1000.
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 
@@ -103,8 +108,8 @@ func (r *ListServerGroupsResponse) missing() string {
 //
 // It calls ALB 2020-06-16 CreateServerGroup. It carries a client token,
 // filled in when the request has none, and is repeated safely. It locks the
-// server group while it is carried out. Budget (by analogy): 200 calls in 60
-// s per account and region.
+// server group while it is carried out. The service allows 200 calls in 60
+// seconds for an account in a region, going by similar operations.
 func (c *Client) CreateServerGroup(ctx context.Context, req CreateServerGroupRequest, opts ...cloudlb.CallOption) (*CreateServerGroupResponse, error) {
 	call := c.begin(&opCreateServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -126,42 +131,58 @@ func (c *Client) CreateServerGroup(ctx context.Context, req CreateServerGroupReq
 
 // CreateServerGroupRequest is the request of [Client.CreateServerGroup].
 type CreateServerGroupRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// ConnectionDrainConfig: not on basic edition; not for Fc groups.
+	// ConnectionDrainConfig keeps the connections of a removed or unhealthy
+	// server for a while. Not in the basic edition and not for groups of type
+	// Fc.
 	ConnectionDrainConfig *ConnectionDrainConfigSpec `json:"ConnectionDrainConfig,omitzero"`
-	// CrossZoneEnabled: default true. False: standard/WAF edition only,
-	// Instance/Ip groups, excludes sticky sessions.
+	// CrossZoneEnabled spreads the traffic over the servers of all zones.
+	// False needs the standard or the WAF edition and a group of type
+	// Instance or Ip, and excludes session stickiness. Default true.
 	CrossZoneEnabled *bool `json:"CrossZoneEnabled,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// HealthCheckConfig is required.
+	// HealthCheckConfig is the health check of the servers. Required.
 	HealthCheckConfig HealthCheckConfigSpec `json:"HealthCheckConfig"`
-	// IPv6Enabled: default false.
+	// IPv6Enabled turns on IPv6 for the group.
 	IPv6Enabled bool `json:"Ipv6Enabled,omitzero"`
-	// Protocol: default HTTP. Ignored when ServerGroupType=Fc.
+	// Protocol is the protocol between the load balancer and the servers.
+	// HTTP, HTTPS or gRPC, default [ProtocolHTTP]. Ignored when
+	// ServerGroupType is Fc.
 	Protocol Protocol `json:"Protocol,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// Scheduler: default Wrr. SDK lists Wrr/Wlc/Sch; terraform provider also
-	// allows Uch. Ignored when ServerGroupType=Fc.
+	// Scheduler is the rule by which requests are spread over the servers.
+	// Default [SchedulerWrr]. Ignored when ServerGroupType is Fc.
 	Scheduler Scheduler `json:"Scheduler,omitzero"`
-	// ServerGroupName: required, 2 to 128 characters.
+	// ServerGroupName is the group's name. It begins with a letter or a
+	// Chinese character and goes on with these, digits and . _ -. Required, 2
+	// to 128 characters.
 	ServerGroupName string `json:"ServerGroupName"`
-	// ServerGroupType: default Instance.
+	// ServerGroupType is what the group consists of: servers of the VPC
+	// (Instance), addresses (Ip) or a function (Fc). Default
+	// [ServerGroupTypeInstance].
 	ServerGroupType ServerGroupType `json:"ServerGroupType,omitzero"`
-	// ServiceName: ALB ingress controller use only.
+	// ServiceName is for the ALB Ingress controller only.
 	ServiceName string `json:"ServiceName,omitzero"`
-	// SlowStartConfig: not on basic edition; not for Fc groups; Wrr only.
-	SlowStartConfig     *SlowStartConfigSpec     `json:"SlowStartConfig,omitzero"`
+	// SlowStartConfig lets the traffic of a new server grow gradually. Not in
+	// the basic edition and not for groups of type Fc; Scheduler must be Wrr.
+	SlowStartConfig *SlowStartConfigSpec `json:"SlowStartConfig,omitzero"`
+	// StickySessionConfig keeps the requests of one client on one server.
 	StickySessionConfig *StickySessionConfigSpec `json:"StickySessionConfig,omitzero"`
-	Tag                 []TagSpec                `json:"Tag,omitzero"`
-	UchConfig           *UchConfigSpec           `json:"UchConfig,omitzero"`
-	// UpstreamKeepaliveEnabled: default false.
+	// Tag lists the tags to set.
+	Tag []TagSpec `json:"Tag,omitzero"`
+	// UchConfig says what Scheduler Uch takes its hash over.
+	UchConfig *UchConfigSpec `json:"UchConfig,omitzero"`
+	// UpstreamKeepaliveEnabled keeps connections to the servers open between
+	// requests.
 	UpstreamKeepaliveEnabled bool `json:"UpstreamKeepaliveEnabled,omitzero"`
-	// Required when ServerGroupType in [Instance,Ip].
+	// VpcID names the VPC that the servers are in. Required when
+	// ServerGroupType is Instance or Ip.
 	VpcID string `json:"VpcId,omitzero"`
 }
 
@@ -169,11 +190,13 @@ type CreateServerGroupRequest struct {
 type CreateServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// ServerGroupID, such as sg-atstuj3rtoptyui****.
+	// ServerGroupID names the new server group.
 	ServerGroupID string `json:"ServerGroupId,omitzero"`
 }
 
@@ -196,8 +219,8 @@ func (r *CreateServerGroupResponse) missing() string {
 //
 // It calls ALB 2020-06-16 UpdateServerGroupAttribute. It carries a client
 // token, filled in when the request has none, and is repeated safely. It
-// locks the server group while it is carried out. Budget: 200 calls in 60 s
-// per account and region.
+// locks the server group while it is carried out. The service allows 200
+// calls in 60 seconds for an account in a region.
 func (c *Client) UpdateServerGroupAttribute(ctx context.Context, req UpdateServerGroupAttributeRequest, opts ...cloudlb.CallOption) (*UpdateServerGroupAttributeResponse, error) {
 	call := c.begin(&opUpdateServerGroupAttribute, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -220,32 +243,43 @@ func (c *Client) UpdateServerGroupAttribute(ctx context.Context, req UpdateServe
 // UpdateServerGroupAttributeRequest is the request of
 // [Client.UpdateServerGroupAttribute].
 type UpdateServerGroupAttributeRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// ConnectionDrainConfig: not on basic edition; not for Fc groups.
+	// ConnectionDrainConfig keeps the connections of a removed or unhealthy
+	// server for a while. Not in the basic edition and not for groups of type
+	// Fc.
 	ConnectionDrainConfig *ConnectionDrainConfigUpdate `json:"ConnectionDrainConfig,omitzero"`
-	// CrossZoneEnabled: default true. False: standard/WAF edition only,
-	// Instance/Ip groups, excludes sticky sessions.
+	// CrossZoneEnabled spreads the traffic over the servers of all zones.
+	// False needs the standard or the WAF edition and a group of type
+	// Instance or Ip, and excludes session stickiness.
 	CrossZoneEnabled *bool `json:"CrossZoneEnabled,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
-	DryRun            bool                     `json:"DryRun,omitzero"`
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
+	DryRun bool `json:"DryRun,omitzero"`
+	// HealthCheckConfig is the health check of the servers.
 	HealthCheckConfig *HealthCheckConfigUpdate `json:"HealthCheckConfig,omitzero"`
-	// Scheduler: SDK lists Wrr/Wlc/Sch; terraform provider also allows Uch.
-	// Ignored when ServerGroupType=Fc.
+	// Scheduler is the rule by which requests are spread over the servers.
+	// Ignored when ServerGroupType is Fc.
 	Scheduler Scheduler `json:"Scheduler,omitzero"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
-	// ServerGroupName: 2 to 128 characters.
+	// ServerGroupName is the group's new name. It begins with a letter or a
+	// Chinese character and goes on with these, digits and . _ -. 2 to 128
+	// characters.
 	ServerGroupName string `json:"ServerGroupName,omitzero"`
-	// ServiceName: ALB ingress controller use only.
+	// ServiceName is for the ALB Ingress controller only.
 	ServiceName *string `json:"ServiceName,omitzero"`
-	// SlowStartConfig: not on basic edition; not for Fc groups; Wrr only.
-	SlowStartConfig     *SlowStartConfigUpdate     `json:"SlowStartConfig,omitzero"`
+	// SlowStartConfig lets the traffic of a new server grow gradually. Not in
+	// the basic edition and not for groups of type Fc; Scheduler must be Wrr.
+	SlowStartConfig *SlowStartConfigUpdate `json:"SlowStartConfig,omitzero"`
+	// StickySessionConfig keeps the requests of one client on one server.
 	StickySessionConfig *StickySessionConfigUpdate `json:"StickySessionConfig,omitzero"`
-	UchConfig           *UchConfigUpdate           `json:"UchConfig,omitzero"`
-	// UpstreamKeepaliveEnabled: default false.
+	// UchConfig says what Scheduler Uch takes its hash over.
+	UchConfig *UchConfigUpdate `json:"UchConfig,omitzero"`
+	// UpstreamKeepaliveEnabled keeps connections to the servers open between
+	// requests.
 	UpstreamKeepaliveEnabled *bool `json:"UpstreamKeepaliveEnabled,omitzero"`
 }
 
@@ -254,9 +288,11 @@ type UpdateServerGroupAttributeRequest struct {
 type UpdateServerGroupAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -275,8 +311,8 @@ func (r *UpdateServerGroupAttributeResponse) missing() string {
 //
 // It calls ALB 2020-06-16 DeleteServerGroup. It carries a client token,
 // filled in when the request has none, and is repeated safely. It locks the
-// server group while it is carried out. Budget: 200 calls in 60 s per account
-// and region.
+// server group while it is carried out. The service allows 200 calls in 60
+// seconds for an account in a region.
 func (c *Client) DeleteServerGroup(ctx context.Context, req DeleteServerGroupRequest, opts ...cloudlb.CallOption) (*DeleteServerGroupResponse, error) {
 	call := c.begin(&opDeleteServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -298,13 +334,14 @@ func (c *Client) DeleteServerGroup(ctx context.Context, req DeleteServerGroupReq
 
 // DeleteServerGroupRequest is the request of [Client.DeleteServerGroup].
 type DeleteServerGroupRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group to delete. Required.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 
@@ -312,9 +349,11 @@ type DeleteServerGroupRequest struct {
 type DeleteServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 

@@ -2,274 +2,353 @@
 
 package alb
 
-// ConnectionDrainConfig is part of the reply to ListServerGroups.
+// ConnectionDrainConfig is the connection draining of a server group: how
+// long connections of removed and unhealthy servers are kept. It is part of
+// the reply to ListServerGroups.
 type ConnectionDrainConfig struct {
-	// ConnectionDrainEnabled, such as false.
+	// ConnectionDrainEnabled turns connection draining on.
 	ConnectionDrainEnabled bool `json:"ConnectionDrainEnabled"`
-	// ConnectionDrainTimeout: 0 to 900 seconds.
+	// ConnectionDrainTimeout is how long existing connections are kept at
+	// most, in seconds.
 	ConnectionDrainTimeout int `json:"ConnectionDrainTimeout"`
 }
 
-// ConnectionDrainConfigSpec is part of the request of CreateServerGroup.
+// ConnectionDrainConfigSpec is the connection draining of a new server group:
+// how long connections of removed and unhealthy servers are kept. It is part
+// of the request of CreateServerGroup.
 type ConnectionDrainConfigSpec struct {
-	// ConnectionDrainEnabled: default false.
+	// ConnectionDrainEnabled turns connection draining on.
 	ConnectionDrainEnabled bool `json:"ConnectionDrainEnabled,omitzero"`
-	// ConnectionDrainTimeout: 0 to 900 seconds, default 300.
+	// ConnectionDrainTimeout is how long existing connections are kept at
+	// most. 0 to 900 seconds, default 300.
 	ConnectionDrainTimeout *int `json:"ConnectionDrainTimeout,omitzero"`
 }
 
-// ConnectionDrainConfigUpdate is part of the request of
+// ConnectionDrainConfigUpdate changes the connection draining of a server
+// group. What is left out stays as it is. It is part of the request of
 // UpdateServerGroupAttribute.
 type ConnectionDrainConfigUpdate struct {
-	// ConnectionDrainEnabled: default false.
+	// ConnectionDrainEnabled turns connection draining on.
 	ConnectionDrainEnabled *bool `json:"ConnectionDrainEnabled,omitzero"`
-	// ConnectionDrainTimeout: 0 to 900 seconds, default 300.
+	// ConnectionDrainTimeout is how long existing connections are kept at
+	// most. 0 to 900 seconds.
 	ConnectionDrainTimeout *int `json:"ConnectionDrainTimeout,omitzero"`
 }
 
-// HealthCheckConfig is part of the reply to ListServerGroups.
+// HealthCheckConfig is the health check of a server group. It is part of the
+// reply to ListServerGroups.
 type HealthCheckConfig struct {
-	// HealthCheckCodes: gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort"`
-	// HealthCheckEnabled, such as true.
+	// HealthCheckEnabled says whether the servers are checked.
 	HealthCheckEnabled bool `json:"HealthCheckEnabled"`
-	// HealthCheckHost: 1 to 80 characters.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion, such as HTTP1.1.
+	// HealthCheckHTTPVersion is the HTTP version of a check.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds.
+	// HealthCheckInterval is the time from one check of a server to the next,
+	// in seconds.
 	HealthCheckInterval int `json:"HealthCheckInterval"`
-	// HealthCheckMethod: POST is the gRPC default.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /.
+	// HealthCheckPath is the path that a check asks for. It starts with /.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol, such as HTTP.
+	// HealthCheckProtocol is the protocol of a check.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds.
+	// HealthCheckTimeout is how long a check waits for the reply, in seconds.
 	HealthCheckTimeout int `json:"HealthCheckTimeout"`
-	// HealthyThreshold: 2 to 10.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy.
 	HealthyThreshold int `json:"HealthyThreshold"`
-	// UnhealthyThreshold: 2 to 10.
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy.
 	UnhealthyThreshold int `json:"UnhealthyThreshold"`
 }
 
-// HealthCheckConfigSpec is part of the request of CreateServerGroup.
+// HealthCheckConfigSpec is the health check of a new server group. It is part
+// of the request of CreateServerGroup.
 type HealthCheckConfigSpec struct {
-	// HealthCheckCodes: default [http_2xx]. Http_2xx, http_3xx, http_4xx,
-	// http_5xx; gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them. Default
+	// [HealthCheckCode2xx].
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535, default 0. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server. 0 to 65535.
 	HealthCheckConnectPort int `json:"HealthCheckConnectPort,omitzero"`
-	// HealthCheckEnabled is required. Fc groups default to off.
+	// HealthCheckEnabled says whether the servers are checked. Required. For
+	// groups of type Fc the service turns it off by default.
 	HealthCheckEnabled bool `json:"HealthCheckEnabled"`
-	// HealthCheckHost: 1 to 80 characters, default $SERVER_IP. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server. 1 to 80 characters, default $SERVER_IP.
+	// Ignored when HealthCheckProtocol is TCP.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion: default HTTP1.1. Ignored when
-	// HealthCheckProtocol not in [HTTP,HTTPS].
+	// HealthCheckHTTPVersion is the HTTP version of a check. Default
+	// [HealthCheckHTTPVersion11]. Ignored when HealthCheckProtocol is neither
+	// HTTP nor HTTPS.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds, default 2.
+	// HealthCheckInterval is the time from one check of a server to the next.
+	// 1 to 50 seconds, default 2.
 	HealthCheckInterval int `json:"HealthCheckInterval,omitzero"`
-	// HealthCheckMethod: default HEAD. POST is the gRPC default. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST. Default [HealthCheckMethodHEAD]. Ignored when
+	// HealthCheckProtocol is TCP.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckPath is the path that a check asks for. It starts with /. 1
+	// to 80 characters. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol: default HTTP.
+	// HealthCheckProtocol is the protocol of a check. Default
+	// [HealthCheckProtocolHTTP].
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds, default 5.
+	// HealthCheckTimeout is how long a check waits for the reply. 1 to 300
+	// seconds, default 5.
 	HealthCheckTimeout int `json:"HealthCheckTimeout,omitzero"`
-	// HealthyThreshold: 2 to 10, default 3.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy. 2 to 10, default 3.
 	HealthyThreshold int `json:"HealthyThreshold,omitzero"`
-	// UnhealthyThreshold: 2 to 10, default 3.
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy. 2 to 10, default 3.
 	UnhealthyThreshold int `json:"UnhealthyThreshold,omitzero"`
 }
 
-// HealthCheckConfigUpdate is part of the request of
+// HealthCheckConfigUpdate changes the health check of a server group. What is
+// left out stays as it is. It is part of the request of
 // UpdateServerGroupAttribute.
 type HealthCheckConfigUpdate struct {
-	// HealthCheckCodes: default [http_2xx]. Http_2xx, http_3xx, http_4xx,
-	// http_5xx; gRPC: numbers 0-99, default 0, up to 20 ranges.
+	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
+	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
+	// ranges of them, by default 0, at most 20 of them.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
-	// HealthCheckConnectPort: 0 to 65535, default 0. 0 = use server port.
+	// HealthCheckConnectPort is the port to check; 0 is the port of each
+	// server. 0 to 65535.
 	HealthCheckConnectPort *int `json:"HealthCheckConnectPort,omitzero"`
-	// HealthCheckEnabled, such as true.
+	// HealthCheckEnabled says whether the servers are checked.
 	HealthCheckEnabled *bool `json:"HealthCheckEnabled,omitzero"`
-	// HealthCheckHost: 1 to 80 characters, default $SERVER_IP. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckHost is the host name that a check asks for; $SERVER_IP is
+	// the address of the server. 1 to 80 characters. Ignored when
+	// HealthCheckProtocol is TCP.
 	HealthCheckHost string `json:"HealthCheckHost,omitzero"`
-	// HealthCheckHTTPVersion: default HTTP1.1. Ignored when
-	// HealthCheckProtocol not in [HTTP,HTTPS].
+	// HealthCheckHTTPVersion is the HTTP version of a check. Ignored when
+	// HealthCheckProtocol is neither HTTP nor HTTPS.
 	HealthCheckHTTPVersion HealthCheckHTTPVersion `json:"HealthCheckHttpVersion,omitzero"`
-	// HealthCheckInterval: 1 to 50 seconds, default 2.
+	// HealthCheckInterval is the time from one check of a server to the next.
+	// 1 to 50 seconds.
 	HealthCheckInterval int `json:"HealthCheckInterval,omitzero"`
-	// HealthCheckMethod: default HEAD. POST is the gRPC default. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckMethod is the HTTP method of a check; for gRPC the service's
+	// default is POST. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckMethod HealthCheckMethod `json:"HealthCheckMethod,omitzero"`
-	// HealthCheckPath: 1 to 80 characters. Starts with /. Ignored when
-	// HealthCheckProtocol=TCP.
+	// HealthCheckPath is the path that a check asks for. It starts with /. 1
+	// to 80 characters. Ignored when HealthCheckProtocol is TCP.
 	HealthCheckPath string `json:"HealthCheckPath,omitzero"`
-	// HealthCheckProtocol: default HTTP.
+	// HealthCheckProtocol is the protocol of a check.
 	HealthCheckProtocol HealthCheckProtocol `json:"HealthCheckProtocol,omitzero"`
-	// HealthCheckTimeout: 1 to 300 seconds, default 5.
+	// HealthCheckTimeout is how long a check waits for the reply. 1 to 300
+	// seconds.
 	HealthCheckTimeout int `json:"HealthCheckTimeout,omitzero"`
-	// HealthyThreshold: 2 to 10, default 3.
+	// HealthyThreshold is how many checks in a row must pass before a server
+	// counts as healthy. 2 to 10.
 	HealthyThreshold int `json:"HealthyThreshold,omitzero"`
-	// UnhealthyThreshold: 2 to 10, default 3.
+	// UnhealthyThreshold is how many checks in a row must fail before a
+	// server counts as unhealthy. 2 to 10.
 	UnhealthyThreshold int `json:"UnhealthyThreshold,omitzero"`
 }
 
-// ServerGroup is part of the reply to ListServerGroups.
+// ServerGroup is a server group with its settings. It is part of the reply to
+// ListServerGroups.
 type ServerGroup struct {
-	// ConfigManagedEnabled, such as false.
+	// ConfigManagedEnabled says whether configuration management is on for
+	// the group.
 	ConfigManagedEnabled bool `json:"ConfigManagedEnabled"`
-	// ConnectionDrainConfig: not on basic edition; not for Fc groups.
+	// ConnectionDrainConfig keeps the connections of a removed or unhealthy
+	// server for a while. Not in the basic edition and not for groups of type
+	// Fc.
 	ConnectionDrainConfig ConnectionDrainConfig `json:"ConnectionDrainConfig,omitzero"`
-	// CreateTime, such as 2022-07-02T02:49:05Z.
+	// CreateTime is when the group was created, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// CrossZoneEnabled: false: standard/WAF edition only, Instance/Ip groups,
-	// excludes sticky sessions.
-	CrossZoneEnabled  bool              `json:"CrossZoneEnabled"`
+	// CrossZoneEnabled spreads the traffic over the servers of all zones.
+	// False needs the standard or the WAF edition and a group of type
+	// Instance or Ip, and excludes session stickiness.
+	CrossZoneEnabled bool `json:"CrossZoneEnabled"`
+	// HealthCheckConfig is the health check of the servers.
 	HealthCheckConfig HealthCheckConfig `json:"HealthCheckConfig,omitzero"`
-	// IPv6Enabled, such as false.
+	// IPv6Enabled turns on IPv6 for the group.
 	IPv6Enabled bool `json:"Ipv6Enabled"`
-	// Protocol: reply doc uses upper-case GRPC; compare case-insensitively.
-	Protocol               Protocol `json:"Protocol,omitzero"`
+	// Protocol is the protocol between the load balancer and the servers.
+	// GRPC may come as GRPC.
+	Protocol Protocol `json:"Protocol,omitzero"`
+	// RelatedLoadBalancerIDs lists the load balancers that use the group.
 	RelatedLoadBalancerIDs []string `json:"RelatedLoadBalancerIds,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// Scheduler: SDK lists Wrr/Wlc/Sch; terraform provider also allows Uch.
+	// Scheduler is the rule by which requests are spread over the servers.
 	Scheduler Scheduler `json:"Scheduler,omitzero"`
-	// ServerCount, such as 1.
+	// ServerCount is how many servers the group has.
 	ServerCount int `json:"ServerCount"`
-	// ServerGroupID, such as sgp-cige6j****.
+	// ServerGroupID names the server group.
 	ServerGroupID string `json:"ServerGroupId,omitzero"`
-	// ServerGroupName: 2 to 128 characters.
+	// ServerGroupName is the group's name.
 	ServerGroupName string `json:"ServerGroupName,omitzero"`
-	// ServerGroupStatus: Deleting only from the delete page.
+	// ServerGroupStatus is how far the last change of the group has come.
 	ServerGroupStatus ServerGroupStatus `json:"ServerGroupStatus,omitzero"`
-	// ServerGroupType, such as Instance.
+	// ServerGroupType is what the group consists of: servers of the VPC
+	// (Instance), addresses (Ip) or a function (Fc).
 	ServerGroupType ServerGroupType `json:"ServerGroupType,omitzero"`
-	// ServiceName: ALB ingress controller use only.
+	// ServiceName is for the ALB Ingress controller only.
 	ServiceName string `json:"ServiceName,omitzero"`
-	// SlowStartConfig: not on basic edition; not for Fc groups; Wrr only.
-	SlowStartConfig     SlowStartConfig     `json:"SlowStartConfig,omitzero"`
+	// SlowStartConfig lets the traffic of a new server grow gradually. Not in
+	// the basic edition and not for groups of type Fc; Scheduler must be Wrr.
+	SlowStartConfig SlowStartConfig `json:"SlowStartConfig,omitzero"`
+	// StickySessionConfig keeps the requests of one client on one server.
 	StickySessionConfig StickySessionConfig `json:"StickySessionConfig,omitzero"`
-	Tags                []Tag               `json:"Tags,omitzero"`
-	UchConfig           UchConfig           `json:"UchConfig,omitzero"`
-	// UpstreamKeepaliveEnabled, such as false.
+	// Tags lists the tags.
+	Tags []Tag `json:"Tags,omitzero"`
+	// UchConfig says what Scheduler Uch takes its hash over.
+	UchConfig UchConfig `json:"UchConfig,omitzero"`
+	// UpstreamKeepaliveEnabled keeps connections to the servers open between
+	// requests.
 	UpstreamKeepaliveEnabled bool `json:"UpstreamKeepaliveEnabled"`
-	// VpcID, such as vpc-bp15zckdt37pq72zv****.
+	// VpcID names the VPC that the servers are in.
 	VpcID string `json:"VpcId,omitzero"`
 }
 
-// SlowStartConfig is part of the reply to ListServerGroups.
+// SlowStartConfig is the slow start of a server group: how gradually the
+// traffic of a new server grows. It is part of the reply to ListServerGroups.
 type SlowStartConfig struct {
-	// SlowStartDuration: 30 to 900 seconds.
+	// SlowStartDuration is how long it takes until a new server gets its full
+	// share, in seconds.
 	SlowStartDuration int `json:"SlowStartDuration"`
-	// SlowStartEnabled, such as false.
+	// SlowStartEnabled turns the slow start on.
 	SlowStartEnabled bool `json:"SlowStartEnabled"`
 }
 
-// SlowStartConfigSpec is part of the request of CreateServerGroup.
+// SlowStartConfigSpec is the slow start of a new server group: how gradually
+// the traffic of a new server grows. It is part of the request of
+// CreateServerGroup.
 type SlowStartConfigSpec struct {
-	// SlowStartDuration: 30 to 900 seconds, default 30.
+	// SlowStartDuration is how long it takes until a new server gets its full
+	// share. 30 to 900 seconds, default 30.
 	SlowStartDuration int `json:"SlowStartDuration,omitzero"`
-	// SlowStartEnabled: default false.
+	// SlowStartEnabled turns the slow start on.
 	SlowStartEnabled bool `json:"SlowStartEnabled,omitzero"`
 }
 
-// SlowStartConfigUpdate is part of the request of UpdateServerGroupAttribute.
+// SlowStartConfigUpdate changes the slow start of a server group. What is
+// left out stays as it is. It is part of the request of
+// UpdateServerGroupAttribute.
 type SlowStartConfigUpdate struct {
-	// SlowStartDuration: 30 to 900 seconds, default 30.
+	// SlowStartDuration is how long it takes until a new server gets its full
+	// share. 30 to 900 seconds.
 	SlowStartDuration int `json:"SlowStartDuration,omitzero"`
-	// SlowStartEnabled: default false.
+	// SlowStartEnabled turns the slow start on.
 	SlowStartEnabled *bool `json:"SlowStartEnabled,omitzero"`
 }
 
-// StickySessionConfig is part of the reply to ListServerGroups.
+// StickySessionConfig is the session stickiness of a server group. It is part
+// of the reply to ListServerGroups.
 type StickySessionConfig struct {
-	// Cookie: 1 to 200 characters. No comma, semicolon, space; no leading $.
+	// Cookie is the name of the server's cookie. It has no comma, semicolon
+	// or space and does not start with $.
 	Cookie string `json:"Cookie,omitzero"`
-	// CookieTimeout: 1 to 86400 seconds.
+	// CookieTimeout is how long the load balancer's cookie is valid, in
+	// seconds.
 	CookieTimeout int `json:"CookieTimeout"`
-	// StickySessionEnabled, such as false.
+	// StickySessionEnabled turns session stickiness on.
 	StickySessionEnabled bool `json:"StickySessionEnabled"`
-	// StickySessionType, such as Insert.
+	// StickySessionType is who makes the cookie: the load balancer (Insert),
+	// or the server, whose cookie the load balancer rewrites (Server).
 	StickySessionType StickySessionType `json:"StickySessionType,omitzero"`
 }
 
-// StickySessionConfigSpec is part of the request of CreateServerGroup.
+// StickySessionConfigSpec is the session stickiness of a new server group. It
+// is part of the request of CreateServerGroup.
 type StickySessionConfigSpec struct {
-	// Cookie: 1 to 200 characters. No comma, semicolon, space; no leading $.
-	// Required when StickySessionType=Server.
+	// Cookie is the name of the server's cookie. It has no comma, semicolon
+	// or space and does not start with $. 1 to 200 characters. Required when
+	// StickySessionType is Server.
 	Cookie string `json:"Cookie,omitzero"`
-	// CookieTimeout: 1 to 86400 seconds, default 1000. Ignored when
-	// StickySessionType!=Insert.
+	// CookieTimeout is how long the load balancer's cookie is valid. 1 to
+	// 86400 seconds, default 1000. Ignored when StickySessionType is not
+	// Insert.
 	CookieTimeout int `json:"CookieTimeout,omitzero"`
-	// StickySessionEnabled: default false.
+	// StickySessionEnabled turns session stickiness on.
 	StickySessionEnabled bool `json:"StickySessionEnabled,omitzero"`
-	// StickySessionType: default Insert.
+	// StickySessionType is who makes the cookie: the load balancer (Insert),
+	// or the server, whose cookie the load balancer rewrites (Server).
+	// Default [StickySessionTypeInsert].
 	StickySessionType StickySessionType `json:"StickySessionType,omitzero"`
 }
 
-// StickySessionConfigUpdate is part of the request of
+// StickySessionConfigUpdate changes the session stickiness of a server group.
+// What is left out stays as it is. It is part of the request of
 // UpdateServerGroupAttribute.
 type StickySessionConfigUpdate struct {
-	// Cookie: 1 to 200 characters. No comma, semicolon, space; no leading $.
-	// Required when StickySessionType=Server.
+	// Cookie is the name of the server's cookie. It has no comma, semicolon
+	// or space and does not start with $. 1 to 200 characters. Required when
+	// StickySessionType is Server.
 	Cookie string `json:"Cookie,omitzero"`
-	// CookieTimeout: 1 to 86400 seconds, default 1000. Ignored when
-	// StickySessionType!=Insert.
+	// CookieTimeout is how long the load balancer's cookie is valid. 1 to
+	// 86400 seconds. Ignored when StickySessionType is not Insert.
 	CookieTimeout int `json:"CookieTimeout,omitzero"`
-	// StickySessionEnabled: default false.
+	// StickySessionEnabled turns session stickiness on.
 	StickySessionEnabled *bool `json:"StickySessionEnabled,omitzero"`
-	// StickySessionType: default Insert.
+	// StickySessionType is who makes the cookie: the load balancer (Insert),
+	// or the server, whose cookie the load balancer rewrites (Server).
 	StickySessionType StickySessionType `json:"StickySessionType,omitzero"`
 }
 
-// Tag is what ListServerGroups, ListHealthCheckTemplates and
-// GetHealthCheckTemplateAttribute answer with.
+// Tag is a tag. It is part of the replies to ListServerGroups,
+// ListHealthCheckTemplates and GetHealthCheckTemplateAttribute.
 type Tag struct {
-	// Key, such as Test.
+	// Key is the tag's key.
 	Key string `json:"Key,omitzero"`
-	// Value, such as Test.
+	// Value is the tag's value.
 	Value string `json:"Value,omitzero"`
 }
 
-// TagSpec is part of the request of CreateServerGroup,
+// TagSpec is a tag. It is part of the requests of CreateServerGroup,
 // CreateHealthCheckTemplate, TagResources and UnTagResources.
 type TagSpec struct {
-	// Key: at most 128 characters. No aliyun/acs: prefix, no http(s)://;
-	// filter ops state 64.
+	// Key is the tag's key. At most 128 characters. It does not start with
+	// aliyun, acs:, http:// or https://.
 	Key string `json:"Key,omitzero"`
-	// Value: at most 128 characters. No aliyun/acs: prefix, no http(s)://.
+	// Value is the tag's value. At most 128 characters. It does not start
+	// with aliyun, acs:, http:// or https://.
 	Value *string `json:"Value,omitzero"`
 }
 
-// UchConfig is part of the reply to ListServerGroups.
+// UchConfig says what [SchedulerUch] takes its hash over. It is part of the
+// reply to ListServerGroups.
 type UchConfig struct {
-	// Type, such as QueryString.
+	// Type is the part of the URL to take the hash over.
 	Type UchType `json:"Type,omitzero"`
-	// Value, such as abc.
+	// Value is the name of the query parameter to take the hash over.
 	Value string `json:"Value,omitzero"`
 }
 
-// UchConfigSpec is part of the request of CreateServerGroup.
+// UchConfigSpec says what [SchedulerUch] takes its hash over. It is part of
+// the request of CreateServerGroup.
 type UchConfigSpec struct {
-	// Type is required.
+	// Type is the part of the URL to take the hash over. Required.
 	Type UchType `json:"Type"`
-	// Value is required.
+	// Value is the name of the query parameter to take the hash over.
+	// Required.
 	Value string `json:"Value"`
 }
 
-// UchConfigUpdate is part of the request of UpdateServerGroupAttribute.
+// UchConfigUpdate says what [SchedulerUch] takes its hash over. It is part of
+// the request of UpdateServerGroupAttribute.
 type UchConfigUpdate struct {
-	// Type is required.
+	// Type is the part of the URL to take the hash over. Required.
 	Type UchType `json:"Type"`
-	// Value is required.
+	// Value is the name of the query parameter to take the hash over.
+	// Required.
 	Value string `json:"Value"`
 }

@@ -18,8 +18,8 @@ import (
 //
 // It calls ALB 2020-06-16 AddServersToServerGroup. It carries a client token,
 // filled in when the request has none, and is repeated safely. It locks the
-// server group while it is carried out. Budget: 200 calls in 60 s per account
-// and region.
+// server group while it is carried out. The service allows 200 calls in 60
+// seconds for an account in a region.
 func (c *Client) AddServersToServerGroup(ctx context.Context, req AddServersToServerGroupRequest, opts ...cloudlb.CallOption) (*AddServersToServerGroupResponse, error) {
 	call := c.begin(&opAddServersToServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -42,15 +42,17 @@ func (c *Client) AddServersToServerGroup(ctx context.Context, req AddServersToSe
 // AddServersToServerGroupRequest is the request of
 // [Client.AddServersToServerGroup].
 type AddServersToServerGroupRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
-	// Servers: required, 1 to 200 elements. Older doc revisions said 40.
+	// Servers lists the servers to add. Required, 1 to 200 elements. No two
+	// have the same ServerID, ServerIP and Port.
 	Servers []AddedServer `json:"Servers"`
 }
 
@@ -59,9 +61,11 @@ type AddServersToServerGroupRequest struct {
 type AddServersToServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -81,8 +85,8 @@ func (r *AddServersToServerGroupResponse) missing() string {
 //
 // It calls ALB 2020-06-16 ReplaceServersInServerGroup. It carries a client
 // token, filled in when the request has none, and is repeated safely. It
-// locks the server group while it is carried out. Budget: 200 calls in 60 s
-// per account and region.
+// locks the server group while it is carried out. The service allows 200
+// calls in 60 seconds for an account in a region.
 func (c *Client) ReplaceServersInServerGroup(ctx context.Context, req ReplaceServersInServerGroupRequest, opts ...cloudlb.CallOption) (*ReplaceServersInServerGroupResponse, error) {
 	call := c.begin(&opReplaceServersInServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -105,18 +109,21 @@ func (c *Client) ReplaceServersInServerGroup(ctx context.Context, req ReplaceSer
 // ReplaceServersInServerGroupRequest is the request of
 // [Client.ReplaceServersInServerGroup].
 type ReplaceServersInServerGroupRequest struct {
-	// AddedServers: required, 1 to 200 elements.
+	// AddedServers lists the servers to put in. Required, 1 to 200 elements.
+	// No two have the same ServerID, ServerIP and Port.
 	AddedServers []ReplacementServer `json:"AddedServers"`
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// RemovedServers: required, 1 to 200 elements. Sent in query by the SDK
-	// while AddedServers goes in the form body.
+	// RemovedServers lists the servers to take out. Required, 1 to 200
+	// elements.
 	RemovedServers []ReplacedServer `json:"RemovedServers"`
-	// ServerGroupID is required. Fc server groups not supported.
+	// ServerGroupID names the server group. Groups of type Fc are not
+	// supported. Required.
 	ServerGroupID string `json:"ServerGroupId"`
 }
 
@@ -125,9 +132,11 @@ type ReplaceServersInServerGroupRequest struct {
 type ReplaceServersInServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -148,8 +157,9 @@ func (r *ReplaceServersInServerGroupResponse) missing() string {
 //
 // It calls ALB 2020-06-16 RemoveServersFromServerGroup. It carries a client
 // token, filled in when the request has none, and is repeated safely. It
-// locks the server group while it is carried out. Budget (by analogy): 200
-// calls in 60 s per account and region.
+// locks the server group while it is carried out. The service allows 200
+// calls in 60 seconds for an account in a region, going by similar
+// operations.
 func (c *Client) RemoveServersFromServerGroup(ctx context.Context, req RemoveServersFromServerGroupRequest, opts ...cloudlb.CallOption) (*RemoveServersFromServerGroupResponse, error) {
 	call := c.begin(&opRemoveServersFromServerGroup, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -172,16 +182,16 @@ func (c *Client) RemoveServersFromServerGroup(ctx context.Context, req RemoveSer
 // RemoveServersFromServerGroupRequest is the request of
 // [Client.RemoveServersFromServerGroup].
 type RemoveServersFromServerGroupRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
-	// Servers: required, 1 to 200 elements. SDK sends it in query; form body
-	// works too.
+	// Servers lists the servers to remove. Required, 1 to 200 elements.
 	Servers []RemovedServer `json:"Servers"`
 }
 
@@ -190,9 +200,11 @@ type RemoveServersFromServerGroupRequest struct {
 type RemoveServersFromServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -213,8 +225,9 @@ func (r *RemoveServersFromServerGroupResponse) missing() string {
 //
 // It calls ALB 2020-06-16 UpdateServerGroupServersAttribute. It carries a
 // client token, filled in when the request has none, and is repeated safely.
-// It locks the server group while it is carried out. Budget (by analogy): 200
-// calls in 60 s per account and region.
+// It locks the server group while it is carried out. The service allows 200
+// calls in 60 seconds for an account in a region, going by similar
+// operations.
 func (c *Client) UpdateServerGroupServersAttribute(ctx context.Context, req UpdateServerGroupServersAttributeRequest, opts ...cloudlb.CallOption) (*UpdateServerGroupServersAttributeResponse, error) {
 	call := c.begin(&opUpdateServerGroupServersAttribute, opts)
 	req.ClientToken = call.ClientToken(req.ClientToken)
@@ -237,16 +250,16 @@ func (c *Client) UpdateServerGroupServersAttribute(ctx context.Context, req Upda
 // UpdateServerGroupServersAttributeRequest is the request of
 // [Client.UpdateServerGroupServersAttribute].
 type UpdateServerGroupServersAttributeRequest struct {
-	// ClientToken: at most 64 characters. ASCII only; RequestId is used when
-	// omitted; 64 limit stated on two ops only.
+	// ClientToken makes repeats of the request one change. It is filled in
+	// when empty, and the response and every error carry it. At most 64
+	// characters. ASCII only.
 	ClientToken string `json:"ClientToken,omitzero"`
-	// DryRun: default false. True: checks only; pass is reported as error
-	// DryRunOperation.
+	// DryRun asks the service to check the request and change nothing. A
+	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
-	// ServerGroupID is required.
+	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
-	// Servers: required, 1 to 40 elements. Doc page and CLI metadata say 40;
-	// add/remove/replace say 200.
+	// Servers lists the servers to change. Required, 1 to 40 elements.
 	Servers []UpdatedServer `json:"Servers"`
 }
 
@@ -255,9 +268,11 @@ type UpdateServerGroupServersAttributeRequest struct {
 type UpdateServerGroupServersAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// JobID, such as 72dcd26b-f12d-4c27-b3af-18f6aed5****.
+	// JobID names the job that carries out the change: see
+	// [Client.WaitForJob].
 	JobID string `json:"JobId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -317,15 +332,16 @@ func (c *Client) ServerGroupServers(ctx context.Context, req ListServerGroupServ
 // ListServerGroupServersRequest is the request of
 // [Client.ListServerGroupServers].
 type ListServerGroupServersRequest struct {
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ServerGroupID, such as rg-atstuj3rtop****.
+	// ServerGroupID restricts the list to one server group.
 	ServerGroupID string `json:"ServerGroupId,omitzero"`
-	// ServerIDs: per-call maximum not found.
+	// ServerIDs restricts the list to these servers.
 	ServerIDs []string `json:"ServerIds,omitzero"`
-	// Tag: at most 10 elements.
+	// Tag restricts the list to what has these tags. At most 10 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
 }
 
@@ -334,14 +350,16 @@ type ListServerGroupServersRequest struct {
 type ListServerGroupServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MaxResults, such as 50.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as CEF72CEB-54B6-4AE8-B225-F876FF7BA984.
-	RequestID string   `json:"RequestId,omitzero"`
-	Servers   []Server `json:"Servers,omitzero"`
-	// TotalCount, such as 3.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// Servers lists the servers of this page.
+	Servers []Server `json:"Servers,omitzero"`
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 

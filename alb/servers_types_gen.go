@@ -2,124 +2,161 @@
 
 package alb
 
-// AddedServer is part of the request of AddServersToServerGroup.
+// AddedServer is a server to add to a server group. It is part of the request
+// of AddServersToServerGroup.
 type AddedServer struct {
-	// Description: 2 to 256 characters. Must not start with http:// or
-	// https://.
+	// Description is a text about the server. 2 to 256 characters. It does
+	// not start with http:// or https://.
 	Description string `json:"Description,omitzero"`
-	// Port: 1 to 65535. Required when ServerType in [Ecs,Eni,Eci,Ip]. Ignored
-	// when ServerType=Fc.
+	// Port is the port of the server that gets the traffic. 1 to 65535.
+	// Required when ServerType is Ecs, Eni, Eci or Ip. Ignored when
+	// ServerType is Fc.
 	Port int `json:"Port,omitzero"`
-	// RemoteIPEnabled: default false. Ignored when ServerType!=Ip.
+	// RemoteIPEnabled allows an address outside the VPC of the server group.
+	// Default false. Ignored when ServerType is not Ip.
 	RemoteIPEnabled *bool `json:"RemoteIpEnabled,omitzero"`
-	// ServerID is required. The instance ID for Ecs, Eni and Eci, the IP
-	// address for Ip, the function ARN for Fc.
+	// ServerID is the ID of the server: the instance ID for Ecs, Eni and Eci,
+	// the IP address for Ip, the ARN of the function for Fc. Required.
 	ServerID string `json:"ServerId"`
-	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
-	// already carries the IP. Ignored when ServerType=Fc.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary; for Ip the address is
+	// in ServerID already. Ignored when ServerType is Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType is required.
+	// ServerType is what kind of backend ServerID names. Required.
 	ServerType ServerType `json:"ServerType"`
-	// Weight: 0 to 100, default 100. 0 stops new traffic. Ignored when
-	// ServerType=Fc.
+	// Weight is how much of the traffic the server gets, relative to the
+	// others in the group. Without a weight (nil) the service gives it 100;
+	// with 0 it gets no new requests and is not health-checked. 0 to 100,
+	// default 100. Ignored when ServerType is Fc.
 	Weight *int `json:"Weight,omitzero"`
 }
 
-// RemovedServer is part of the request of RemoveServersFromServerGroup.
+// RemovedServer names a server to remove from a server group. It is part of
+// the request of RemoveServersFromServerGroup.
 type RemovedServer struct {
-	// Port: 1 to 65535. Required when ServerType in [Ecs,Eni,Eci,Ip]. Ignored
-	// when ServerType=Fc.
+	// Port is the port of the server. It helps to name the server. 1 to
+	// 65535. Required when ServerType is Ecs, Eni, Eci or Ip. Ignored when
+	// ServerType is Fc.
 	Port int `json:"Port,omitzero"`
-	// ServerID is required.
+	// ServerID is the ID of the server: the instance ID for Ecs, Eni and Eci,
+	// the IP address for Ip, the ARN of the function for Fc. Required.
 	ServerID string `json:"ServerId"`
-	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
-	// already carries the IP. Ignored when ServerType=Fc.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary; for Ip the address is
+	// in ServerID already. Ignored when ServerType is Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType is required.
+	// ServerType is what kind of backend ServerID names. Required.
 	ServerType ServerType `json:"ServerType"`
 }
 
-// ReplacedServer is part of the request of ReplaceServersInServerGroup.
+// ReplacedServer names a server to take out of a server group. It is part of
+// the request of ReplaceServersInServerGroup.
 type ReplacedServer struct {
-	// Port: required, 1 to 65535.
+	// Port is the port of the server. It helps to name the server. Required,
+	// 1 to 65535.
 	Port int `json:"Port"`
-	// ServerID is required.
+	// ServerID is the ID of the server: the instance ID for Ecs, Eni and Eci,
+	// the IP address for Ip, the ARN of the function for Fc. Required.
 	ServerID string `json:"ServerId"`
-	// ServerIP: ENI: primary or secondary private IP.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType is required. Seed example is lower-case ecs.
+	// ServerType is what kind of backend ServerID names. Required, Ecs, Eni,
+	// Eci or Ip.
 	ServerType ServerType `json:"ServerType"`
 }
 
-// ReplacementServer is part of the request of ReplaceServersInServerGroup.
+// ReplacementServer is a server to put into a server group. It is part of the
+// request of ReplaceServersInServerGroup.
 type ReplacementServer struct {
-	// Description: 2 to 256 characters. Must not start with http:// or
-	// https://.
+	// Description is a text about the server. 2 to 256 characters. It does
+	// not start with http:// or https://.
 	Description string `json:"Description,omitzero"`
-	// Port: required, 1 to 65535.
+	// Port is the port of the server that gets the traffic. Required, 1 to
+	// 65535.
 	Port int `json:"Port"`
-	// ServerID is required.
+	// ServerID is the ID of the server: the instance ID for Ecs, Eni and Eci,
+	// the IP address for Ip, the ARN of the function for Fc. Required.
 	ServerID string `json:"ServerId"`
-	// ServerIP: ENI: primary or secondary private IP.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType is required. Fc groups cannot be replaced; SDK list shows
-	// Ecs/Eni/Eci only.
+	// ServerType is what kind of backend ServerID names. Required, Ecs, Eni,
+	// Eci or Ip. Fc groups cannot be replaced.
 	ServerType ServerType `json:"ServerType"`
-	// Weight: 0 to 100, default 100. 0 stops new traffic.
+	// Weight is how much of the traffic the server gets, relative to the
+	// others in the group. Without a weight (nil) the service gives it 100;
+	// with 0 it gets no new requests and is not health-checked. 0 to 100,
+	// default 100.
 	Weight *int `json:"Weight,omitzero"`
 }
 
-// Server is part of the reply to ListServerGroupServers.
+// Server is a server of a server group. It is part of the reply to
+// ListServerGroupServers.
 type Server struct {
-	// Description: 2 to 256 characters. Must not start with http:// or
-	// https://.
+	// Description is a text about the server.
 	Description string `json:"Description,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the server that gets the traffic.
 	Port int `json:"Port"`
-	// RemoteIPEnabled, such as true.
+	// RemoteIPEnabled allows an address outside the VPC of the server group.
 	RemoteIPEnabled bool `json:"RemoteIpEnabled"`
-	// ServerGroupID, such as sgp-qy042e1jabmprh****.
+	// ServerGroupID names the server group.
 	ServerGroupID string `json:"ServerGroupId,omitzero"`
-	// ServerID, such as i-bp1f9kdprbgy9uiu****.
+	// ServerID is the ID of the server: the instance ID for Ecs, Eni and Eci,
+	// the IP address for Ip, the ARN of the function for Fc.
 	ServerID string `json:"ServerId,omitzero"`
-	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
-	// already carries the IP.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary; for Ip the address is
+	// in ServerID already.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType, such as Ecs.
+	// ServerType is what kind of backend ServerID names.
 	ServerType ServerType `json:"ServerType,omitzero"`
-	// Status: Replacing only from the replace page; a removed server
-	// disappears.
+	// Status is how far the last change of the server has come; a removed
+	// server is no longer listed. It says nothing about health: see
+	// GetListenerHealthStatus.
 	Status ServerStatus `json:"Status,omitzero"`
-	// Weight: 0 to 100. 0 stops new traffic.
+	// Weight is how much of the traffic the server gets, relative to the
+	// others in the group, from 0 to 100. With 0 it gets no new requests and
+	// is not health-checked.
 	Weight int `json:"Weight"`
 }
 
-// TagFilter is part of the request of ListServerGroupServers and
-// ListServerGroups.
+// TagFilter matches a tag. It is part of the requests of
+// ListServerGroupServers and ListServerGroups.
 type TagFilter struct {
-	// Key: at most 64 characters. No aliyun/acs: prefix, no http(s)://;
-	// filter ops state 64.
+	// Key is the tag's key. At most 64 characters. It does not start with
+	// aliyun, acs:, http:// or https://.
 	Key string `json:"Key,omitzero"`
-	// Value: at most 128 characters. No aliyun/acs: prefix, no http(s)://.
+	// Value is the tag's value. At most 128 characters. It does not start
+	// with aliyun, acs:, http:// or https://.
 	Value *string `json:"Value,omitzero"`
 }
 
-// UpdatedServer is part of the request of UpdateServerGroupServersAttribute.
+// UpdatedServer names a server of a server group and says what to change.
+// What is left out stays as it is, but give Weight always. It is part of the
+// request of UpdateServerGroupServersAttribute.
 type UpdatedServer struct {
-	// Description: 2 to 256 characters. Must not start with http:// or
-	// https://.
+	// Description is the new text about the server. 2 to 256 characters. It
+	// does not start with http:// or https://.
 	Description string `json:"Description,omitzero"`
-	// Port: 1 to 65535. Part of the key; cannot be changed. Required when
-	// ServerType in [Ecs,Eni,Eci,Ip]. Ignored when ServerType=Fc.
+	// Port is the port of the server. It helps to name the server and cannot
+	// be changed. 1 to 65535. Required when ServerType is Ecs, Eni, Eci or
+	// Ip. Ignored when ServerType is Fc.
 	Port int `json:"Port,omitzero"`
-	// ServerID is required. SDK marks optional; needed to address the server.
+	// ServerID names the server to change: the instance ID for Ecs, Eni and
+	// Eci, the IP address for Ip, the ARN of the function for Fc. Required.
 	ServerID string `json:"ServerId"`
-	// ServerIP: ENI: primary or secondary private IP; Ip type: ServerId
-	// already carries the IP. Ignored when ServerType=Fc.
+	// ServerIP is the server's address. For Eni it is one of the private
+	// addresses of the interface, primary or secondary; for Ip the address is
+	// in ServerID already. Ignored when ServerType is Fc.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// ServerType is required.
+	// ServerType is what kind of backend ServerID names; it cannot be
+	// changed. Required.
 	ServerType ServerType `json:"ServerType"`
-	// Weight: 0 to 100, default 100. Doc prints default 100; send the current
-	// weight explicitly. Ignored when ServerType=Fc.
+	// Weight is how much of the traffic the server gets from now on, relative
+	// to the others in the group. With 0 it gets no new requests and is no
+	// longer health-checked. Give the present weight when it should stay,
+	// because for one that is left out (nil) the service documents 100. 0 to
+	// 100. Ignored when ServerType is Fc.
 	Weight *int `json:"Weight,omitzero"`
 }

@@ -17,7 +17,8 @@ import (
 //
 // It calls ALB 2020-06-16 TagResources. A repeat has no further effect, so it
 // is repeated when the outcome is unknown. It locks the resource while it is
-// carried out. Budget (by analogy): 200 calls in 60 s per account and region.
+// carried out. The service allows 200 calls in 60 seconds for an account in a
+// region, going by similar operations.
 func (c *Client) TagResources(ctx context.Context, req TagResourcesRequest, opts ...cloudlb.CallOption) (*TagResourcesResponse, error) {
 	call := c.begin(&opTagResources, opts)
 	v := check.Checker{}
@@ -38,12 +39,12 @@ func (c *Client) TagResources(ctx context.Context, req TagResourcesRequest, opts
 
 // TagResourcesRequest is the request of [Client.TagResources].
 type TagResourcesRequest struct {
-	// ResourceID is required.
+	// ResourceID lists the resources. Required.
 	ResourceID []string `json:"ResourceId"`
-	// ResourceType is required. SDK lists the first four; terraform provider
-	// also sends listener and healthchecktemplate.
+	// ResourceType is the kind of the resources. Required, acl, loadbalancer,
+	// securitypolicy, servergroup, listener or healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
-	// Tag is required.
+	// Tag lists the tags to set. Required.
 	Tag []TagSpec `json:"Tag"`
 }
 
@@ -51,7 +52,8 @@ type TagResourcesRequest struct {
 type TagResourcesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -67,8 +69,8 @@ func (r *TagResourcesResponse) missing() string {
 //
 // It calls ALB 2020-06-16 UnTagResources. A repeat has no further effect, so
 // it is repeated when the outcome is unknown. It locks the resource while it
-// is carried out. Budget (by analogy): 200 calls in 60 s per account and
-// region.
+// is carried out. The service allows 200 calls in 60 seconds for an account
+// in a region, going by similar operations.
 func (c *Client) UnTagResources(ctx context.Context, req UnTagResourcesRequest, opts ...cloudlb.CallOption) (*UnTagResourcesResponse, error) {
 	call := c.begin(&opUnTagResources, opts)
 	v := check.Checker{}
@@ -89,22 +91,25 @@ func (c *Client) UnTagResources(ctx context.Context, req UnTagResourcesRequest, 
 
 // UnTagResourcesRequest is the request of [Client.UnTagResources].
 type UnTagResourcesRequest struct {
-	// All, such as false.
+	// All removes every tag of the resources.
 	All bool `json:"All,omitzero"`
-	// ResourceID is required.
+	// ResourceID lists the resources. Required.
 	ResourceID []string `json:"ResourceId"`
-	// ResourceType is required. SDK lists the first four; terraform provider
-	// also sends listener and healthchecktemplate.
+	// ResourceType is the kind of the resources. Required, acl, loadbalancer,
+	// securitypolicy, servergroup, listener or healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
-	Tag          []TagSpec    `json:"Tag,omitzero"`
-	TagKey       []string     `json:"TagKey,omitzero"`
+	// Tag lists the tags to remove.
+	Tag []TagSpec `json:"Tag,omitzero"`
+	// TagKey lists the keys of the tags to remove.
+	TagKey []string `json:"TagKey,omitzero"`
 }
 
 // UnTagResourcesResponse is the reply to [Client.UnTagResources].
 type UnTagResourcesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -160,16 +165,19 @@ func (c *Client) AllTagResources(ctx context.Context, req ListTagResourcesReques
 
 // ListTagResourcesRequest is the request of [Client.ListTagResources].
 type ListTagResourcesRequest struct {
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// Required when Tag not given.
+	// ResourceID restricts the list to these resources. Required when Tag is
+	// absent.
 	ResourceID []string `json:"ResourceId,omitzero"`
-	// ResourceType is required. SDK lists the first four; terraform provider
-	// also sends listener and healthchecktemplate.
+	// ResourceType is the kind of the resources. Required, acl, loadbalancer,
+	// securitypolicy, servergroup, listener or healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
-	// Required when ResourceId not given.
+	// Tag restricts the list to resources with these tags. Required when
+	// ResourceID is absent.
 	Tag []ResourceTagFilter `json:"Tag,omitzero"`
 }
 
@@ -177,12 +185,14 @@ type ListTagResourcesRequest struct {
 type ListTagResourcesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MaxResults, such as 20.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
-	RequestID    string        `json:"RequestId,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// TagResources lists the tags of this page, each with its resource.
 	TagResources []ResourceTag `json:"TagResources,omitzero"`
 }
 
@@ -235,16 +245,18 @@ func (c *Client) TagKeys(ctx context.Context, req ListTagKeysRequest, opts ...cl
 
 // ListTagKeysRequest is the request of [Client.ListTagKeys].
 type ListTagKeysRequest struct {
-	// Category: default All.
+	// Category restricts the list to keys that users set (Custom) or that the
+	// cloud set (System). Default [TagCategoryAll].
 	Category TagCategory `json:"Category,omitzero"`
-	// Keyword, such as test.
+	// Keyword is a text to look for in the keys.
 	Keyword string `json:"Keyword,omitzero"`
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceType is required. SDK lists the first four; terraform provider
-	// also sends listener and healthchecktemplate.
+	// ResourceType is the kind of the resources. Required, acl, loadbalancer,
+	// securitypolicy, servergroup, listener or healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType"`
 }
 
@@ -252,14 +264,16 @@ type ListTagKeysRequest struct {
 type ListTagKeysResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MaxResults, such as 20.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
-	RequestID string   `json:"RequestId,omitzero"`
-	TagKeys   []TagKey `json:"TagKeys,omitzero"`
-	// TotalCount, such as 10.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// TagKeys lists the keys of this page.
+	TagKeys []TagKey `json:"TagKeys,omitzero"`
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 
@@ -311,16 +325,17 @@ func (c *Client) TagValues(ctx context.Context, req ListTagValuesRequest, opts .
 
 // ListTagValuesRequest is the request of [Client.ListTagValues].
 type ListTagValuesRequest struct {
-	// MaxResults: 1 to 100, default 20.
+	// MaxResults is the size of a page. 1 to 100, default 20.
 	MaxResults int `json:"MaxResults,omitzero"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the page to read: the NextToken of the page before,
+	// empty for the first page.
 	NextToken string `json:"NextToken,omitzero"`
-	// ResourceID, such as eip-resource-test.
+	// ResourceID restricts the list to one resource.
 	ResourceID string `json:"ResourceId,omitzero"`
-	// ResourceType: SDK lists the first four; terraform provider also sends
-	// listener and healthchecktemplate.
+	// ResourceType is the kind of the resources. Acl, loadbalancer,
+	// securitypolicy, servergroup, listener or healthchecktemplate.
 	ResourceType ResourceType `json:"ResourceType,omitzero"`
-	// TagKey is required.
+	// TagKey is the key whose values are listed. Required.
 	TagKey string `json:"TagKey"`
 }
 
@@ -328,14 +343,16 @@ type ListTagValuesRequest struct {
 type ListTagValuesResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MaxResults, such as 20.
+	// MaxResults is the page size that the service used.
 	MaxResults int `json:"MaxResults"`
-	// NextToken: omit on first page; empty in reply means last page.
+	// NextToken names the next page; empty on the last one.
 	NextToken string `json:"NextToken,omitzero"`
-	// RequestID, such as 593B0448-D13E-4C56-AC0D-FDF0FDE0E9A3.
-	RequestID string   `json:"RequestId,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// TagValues lists the values of this page.
 	TagValues []string `json:"TagValues,omitzero"`
-	// TotalCount, such as 10.
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 

@@ -2,23 +2,23 @@
 
 package alb
 
-// ResourceTag is part of the reply to ListTagResources.
+// ResourceTag is a tag of one resource. It is part of the reply to
+// ListTagResources.
 type ResourceTag struct {
-	// ResourceID, such as d-2ze1ot4ah7xjyv0d****.
+	// ResourceID names the resource.
 	ResourceID string `json:"ResourceId,omitzero"`
-	// ResourceType: SDK lists the first four; terraform provider also sends
-	// listener and healthchecktemplate.
+	// ResourceType is the kind of the resource.
 	ResourceType ResourceType `json:"ResourceType,omitzero"`
-	// TagKey, such as env.
+	// TagKey is the tag's key.
 	TagKey string `json:"TagKey,omitzero"`
-	// TagValue, such as product.
+	// TagValue is the tag's value.
 	TagValue string `json:"TagValue,omitzero"`
 }
 
-// TagKey is part of the reply to ListTagKeys.
+// TagKey is a tag key that is in use. It is part of the reply to ListTagKeys.
 type TagKey struct {
-	// Category, such as System.
+	// Category says whether users (Custom) or the cloud (System) set it.
 	Category TagCategory `json:"Category,omitzero"`
-	// TagKey, such as test.
+	// TagKey is the key.
 	TagKey string `json:"TagKey,omitzero"`
 }

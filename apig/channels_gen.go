@@ -37,27 +37,39 @@ func (c *Client) CreateVpcChannel(ctx context.Context, req CreateVpcChannelReque
 
 // CreateVpcChannelRequest is the request of [Client.CreateVpcChannel].
 type CreateVpcChannelRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// Name: required, 3 to 64 characters.
+	// Name is the channel's name. Required, 3 to 64 characters.
 	Name string `json:"name"`
-	// Port: required, 1 to 65535.
+	// Port is the port of the members that have none of their own. Required,
+	// 1 to 65535.
 	Port int `json:"port"`
-	// BalanceStrategy: required, one of 1, 2, 3, 4, default 1. 1 wrr, 2
-	// wleastconn, 3 source, 4 uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI. Required.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType: required, default ecs.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs). Required.
 	MemberType MemberType `json:"member_type"`
-	// Type: one of 2, 3, default 2. 2 server, 3 microservice; prefer
-	// vpc_channel_type.
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
+	// Prefer VpcChannelType where it is available. Default
+	// [VpcChannelTypeCodeServer].
 	Type VpcChannelTypeCode `json:"type,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
-	DictCode         string                `json:"dict_code,omitzero"`
-	MemberGroups     []MemberGroupSpec     `json:"member_groups,omitzero"`
-	Members          []MemberSpec          `json:"members,omitzero"`
-	VpcHealthConfig  *HealthConfigSpec     `json:"vpc_health_config,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
+	DictCode string `json:"dict_code,omitzero"`
+	// MemberGroups lists the member groups. No two have the same
+	// MemberGroupName.
+	MemberGroups []MemberGroupSpec `json:"member_groups,omitzero"`
+	// Members lists the members. No two have the same MemberGroupName, Host,
+	// ECSID and Port.
+	Members []MemberSpec `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig *HealthConfigSpec `json:"vpc_health_config,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo *MicroserviceInfoSpec `json:"microservice_info,omitzero"`
-	// API Gateway only.
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -65,25 +77,34 @@ type CreateVpcChannelRequest struct {
 type CreateVpcChannelResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Name is the channel's name.
 	Name string `json:"name,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the members that have none of their own.
 	Port int `json:"port"`
-	// BalanceStrategy: one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3 source, 4
-	// uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	MemberType      MemberType      `json:"member_type,omitzero"`
-	// Type: one of 2, 3.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs).
+	MemberType MemberType `json:"member_type,omitzero"`
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
 	Type VpcChannelTypeCode `json:"type"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	ID         string `json:"id,omitzero"`
-	// Status: one of 1, 2.
-	Status           VpcChannelStatus `json:"status"`
-	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
+	// ID names the channel.
+	ID string `json:"id,omitzero"`
+	// Status says whether the channel is in order.
+	Status VpcChannelStatus `json:"status"`
+	// MemberGroups lists the member groups.
+	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// API Gateway only.
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -136,25 +157,37 @@ func (c *Client) VpcChannels(ctx context.Context, req ListVpcChannelsRequest, op
 
 // ListVpcChannelsRequest is the request of [Client.ListVpcChannels].
 type ListVpcChannelsRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// Offset: at least 0, default 0. Negative becomes 0.
+	// Offset is how many entries to skip. The service takes a negative one
+	// for 0. At least 0.
 	Offset int64 `json:"offset,omitzero"`
-	// Limit: 1 to 500, default 20. <=0 becomes 20, >500 becomes 500.
-	Limit int    `json:"limit,omitzero"`
-	ID    string `json:"id,omitzero"`
-	Name  string `json:"name,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// Limit is the size of a page. The service takes 0 and less for 20 and
+	// more than 500 for 500. 1 to 500, default 20.
+	Limit int `json:"limit,omitzero"`
+	// ID restricts the list to the channel with this ID.
+	ID string `json:"id,omitzero"`
+	// Name restricts the list to channels whose name contains this text.
+	Name string `json:"name,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// PreciseSearch: comma-separated parameter names to match exactly.
+	// PreciseSearch lists the parameters of this request that must match
+	// exactly, separated by commas; others may match in part.
 	PreciseSearch string `json:"precise_search,omitzero"`
-	MemberHost    string `json:"member_host,omitzero"`
-	// MemberPort: 0 to 65535.
+	// MemberHost restricts the list to channels with a member at this
+	// address.
+	MemberHost string `json:"member_host,omitzero"`
+	// MemberPort restricts the list to channels with a member on this port. 0
+	// to 65535.
 	MemberPort int `json:"member_port,omitzero"`
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName restricts the list to channels with a group whose name
+	// contains this text. 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	MemberGroupID   string `json:"member_group_id,omitzero"`
-	// API Gateway only.
+	// MemberGroupID restricts the list to channels with this group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// VpcChannelType restricts the list to one type of channel. API Gateway
+	// only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -162,8 +195,11 @@ type ListVpcChannelsRequest struct {
 type ListVpcChannelsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size        int          `json:"size"`
-	Total       int64        `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// VpcChannels lists the channels of this page.
 	VpcChannels []VpcChannel `json:"vpc_channels,omitzero"`
 }
 
@@ -190,9 +226,9 @@ func (c *Client) GetVpcChannel(ctx context.Context, req GetVpcChannelRequest, op
 
 // GetVpcChannelRequest is the request of [Client.GetVpcChannel].
 type GetVpcChannelRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
 }
 
@@ -200,27 +236,38 @@ type GetVpcChannelRequest struct {
 type GetVpcChannelResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Name is the channel's name.
 	Name string `json:"name,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the members that have none of their own.
 	Port int `json:"port"`
-	// BalanceStrategy: one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3 source, 4
-	// uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	MemberType      MemberType      `json:"member_type,omitzero"`
-	// Type: one of 2, 3.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs).
+	MemberType MemberType `json:"member_type,omitzero"`
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
 	Type VpcChannelTypeCode `json:"type"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	ID         string `json:"id,omitzero"`
-	// Status: one of 1, 2.
-	Status           VpcChannelStatus `json:"status"`
-	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
+	// ID names the channel.
+	ID string `json:"id,omitzero"`
+	// Status says whether the channel is in order.
+	Status VpcChannelStatus `json:"status"`
+	// MemberGroups lists the member groups.
+	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	Members          []Member         `json:"members,omitzero"`
-	VpcHealthConfig  HealthConfig     `json:"vpc_health_config,omitzero"`
-	// API Gateway only.
+	// Members lists the members.
+	Members []Member `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig HealthConfig `json:"vpc_health_config,omitzero"`
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -258,29 +305,41 @@ func (c *Client) UpdateVpcChannel(ctx context.Context, req UpdateVpcChannelReque
 
 // UpdateVpcChannelRequest is the request of [Client.UpdateVpcChannel].
 type UpdateVpcChannelRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Name: required, 3 to 64 characters.
+	// Name is the channel's name. Required, 3 to 64 characters.
 	Name string `json:"name"`
-	// Port: required, 1 to 65535.
+	// Port is the port of the members that have none of their own. Required,
+	// 1 to 65535.
 	Port int `json:"port"`
-	// BalanceStrategy: required, one of 1, 2, 3, 4, default 1. 1 wrr, 2
-	// wleastconn, 3 source, 4 uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI. Required.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType: required, default ecs.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs). Required.
 	MemberType MemberType `json:"member_type"`
-	// Type: one of 2, 3, default 2. 2 server, 3 microservice; prefer
-	// vpc_channel_type.
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
+	// Prefer VpcChannelType where it is available. Default
+	// [VpcChannelTypeCodeServer].
 	Type VpcChannelTypeCode `json:"type,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
-	DictCode         string                  `json:"dict_code,omitzero"`
-	MemberGroups     []MemberGroupUpdate     `json:"member_groups,omitzero"`
-	Members          []MemberSpec            `json:"members,omitzero"`
-	VpcHealthConfig  *HealthConfigUpdate     `json:"vpc_health_config,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
+	DictCode string `json:"dict_code,omitzero"`
+	// MemberGroups lists the member groups. No two have the same
+	// MemberGroupName.
+	MemberGroups []MemberGroupUpdate `json:"member_groups,omitzero"`
+	// Members lists the members. No two have the same MemberGroupName, Host,
+	// ECSID and Port.
+	Members []MemberSpec `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig *HealthConfigUpdate `json:"vpc_health_config,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo *MicroserviceInfoUpdate `json:"microservice_info,omitzero"`
-	// API Gateway only.
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -288,25 +347,34 @@ type UpdateVpcChannelRequest struct {
 type UpdateVpcChannelResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Name is the channel's name.
 	Name string `json:"name,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the members that have none of their own.
 	Port int `json:"port"`
-	// BalanceStrategy: one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3 source, 4
-	// uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	MemberType      MemberType      `json:"member_type,omitzero"`
-	// Type: one of 2, 3.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs).
+	MemberType MemberType `json:"member_type,omitzero"`
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
 	Type VpcChannelTypeCode `json:"type"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	ID         string `json:"id,omitzero"`
-	// Status: one of 1, 2.
-	Status           VpcChannelStatus `json:"status"`
-	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
+	// ID names the channel.
+	ID string `json:"id,omitzero"`
+	// Status says whether the channel is in order.
+	Status VpcChannelStatus `json:"status"`
+	// MemberGroups lists the member groups.
+	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// API Gateway only.
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }
 
@@ -343,9 +411,9 @@ func (c *Client) DeleteVpcChannel(ctx context.Context, req DeleteVpcChannelReque
 
 // DeleteVpcChannelRequest is the request of [Client.DeleteVpcChannel].
 type DeleteVpcChannelRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel to delete. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
 }
 

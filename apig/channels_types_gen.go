@@ -6,470 +6,575 @@ import (
 	"github.com/cloudlb/cloudlb"
 )
 
-// CCEInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel,
-// UpdateVpcChannel and 4 more answer with.
+// CCEInfo is a workload of a CCE cluster. It is part of the replies to
+// CreateVpcChannel, ListVpcChannels, GetVpcChannel, UpdateVpcChannel and 4
+// more.
 type CCEInfo struct {
-	// ClusterID: at most 64 characters.
+	// ClusterID names the CCE cluster.
 	ClusterID string `json:"cluster_id,omitzero"`
-	// Namespace: at most 64 characters.
-	Namespace    string       `json:"namespace,omitzero"`
-	WorkloadType WorkloadType `json:"workload_type,omitzero"`
-	// AppName: 1 to 64 characters.
-	AppName string `json:"app_name,omitzero"`
-	// LabelKey: 1 to 64 characters.
-	LabelKey string `json:"label_key,omitzero"`
-	// LabelValue: 1 to 64 characters.
-	LabelValue  string `json:"label_value,omitzero"`
-	ClusterName string `json:"cluster_name,omitzero"`
-}
-
-// CCEInfoSpec is part of the request of CreateVpcChannel and
-// CreateProjectVpcChannel.
-type CCEInfoSpec struct {
-	// ClusterID: required, at most 64 characters.
-	ClusterID string `json:"cluster_id"`
-	// Namespace: required, at most 64 characters.
-	Namespace string `json:"namespace"`
-	// WorkloadType is required.
-	WorkloadType WorkloadType `json:"workload_type"`
-	// AppName: 1 to 64 characters.
-	AppName string `json:"app_name,omitzero"`
-	// LabelKey: 1 to 64 characters.
-	LabelKey string `json:"label_key,omitzero"`
-	// LabelValue: 1 to 64 characters.
-	LabelValue string `json:"label_value,omitzero"`
-}
-
-// CCEInfoUpdate is part of the request of UpdateVpcChannel and
-// UpdateProjectVpcChannel.
-type CCEInfoUpdate struct {
-	// ClusterID: required, at most 64 characters.
-	ClusterID string `json:"cluster_id"`
-	// Namespace: required, at most 64 characters.
-	Namespace string `json:"namespace"`
-	// WorkloadType is required.
-	WorkloadType WorkloadType `json:"workload_type"`
-	// AppName: 1 to 64 characters.
-	AppName string `json:"app_name,omitzero"`
-	// LabelKey: 1 to 64 characters.
-	LabelKey string `json:"label_key,omitzero"`
-	// LabelValue: 1 to 64 characters.
-	LabelValue string `json:"label_value,omitzero"`
-}
-
-// CCEServiceInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
-// UpdateVpcChannel answer with.
-type CCEServiceInfo struct {
-	// API Gateway only.
-	ClusterID string `json:"cluster_id,omitzero"`
-	// API Gateway only.
+	// Namespace is the Kubernetes namespace.
 	Namespace string `json:"namespace,omitzero"`
-	// API Gateway only.
-	ServiceName string `json:"service_name,omitzero"`
-	// API Gateway only.
+	// WorkloadType is the kind of the workload.
+	WorkloadType WorkloadType `json:"workload_type,omitzero"`
+	// AppName is the name of the application.
+	AppName string `json:"app_name,omitzero"`
+	// LabelKey is the key of the label that the workload is found by.
+	LabelKey string `json:"label_key,omitzero"`
+	// LabelValue is the value of the label that the workload is found by.
+	LabelValue string `json:"label_value,omitzero"`
+	// ClusterName is the name of the CCE cluster.
 	ClusterName string `json:"cluster_name,omitzero"`
 }
 
-// CCEServiceInfoSpec is part of the request of CreateVpcChannel.
+// CCEInfoSpec names a workload of a CCE cluster. It is part of the requests
+// of CreateVpcChannel and CreateProjectVpcChannel.
+type CCEInfoSpec struct {
+	// ClusterID names the CCE cluster. Required, at most 64 characters.
+	ClusterID string `json:"cluster_id"`
+	// Namespace is the Kubernetes namespace. Required, at most 64 characters.
+	Namespace string `json:"namespace"`
+	// WorkloadType is the kind of the workload. Required.
+	WorkloadType WorkloadType `json:"workload_type"`
+	// AppName is the name of the application. 1 to 64 characters.
+	AppName string `json:"app_name,omitzero"`
+	// LabelKey is the key of the label that the workload is found by. 1 to 64
+	// characters.
+	LabelKey string `json:"label_key,omitzero"`
+	// LabelValue is the value of the label that the workload is found by. 1
+	// to 64 characters.
+	LabelValue string `json:"label_value,omitzero"`
+}
+
+// CCEInfoUpdate names a workload of a CCE cluster. It is part of the requests
+// of UpdateVpcChannel and UpdateProjectVpcChannel.
+type CCEInfoUpdate struct {
+	// ClusterID names the CCE cluster. Required, at most 64 characters.
+	ClusterID string `json:"cluster_id"`
+	// Namespace is the Kubernetes namespace. Required, at most 64 characters.
+	Namespace string `json:"namespace"`
+	// WorkloadType is the kind of the workload. Required.
+	WorkloadType WorkloadType `json:"workload_type"`
+	// AppName is the name of the application. 1 to 64 characters.
+	AppName string `json:"app_name,omitzero"`
+	// LabelKey is the key of the label that the workload is found by. 1 to 64
+	// characters.
+	LabelKey string `json:"label_key,omitzero"`
+	// LabelValue is the value of the label that the workload is found by. 1
+	// to 64 characters.
+	LabelValue string `json:"label_value,omitzero"`
+}
+
+// CCEServiceInfo is a Kubernetes service of a CCE cluster. API Gateway only.
+// It is part of the replies to CreateVpcChannel, ListVpcChannels,
+// GetVpcChannel and UpdateVpcChannel.
+type CCEServiceInfo struct {
+	// ClusterID names the CCE cluster.
+	ClusterID string `json:"cluster_id,omitzero"`
+	// Namespace is the Kubernetes namespace.
+	Namespace string `json:"namespace,omitzero"`
+	// ServiceName is the name of the Kubernetes service.
+	ServiceName string `json:"service_name,omitzero"`
+	// ClusterName is the name of the CCE cluster.
+	ClusterName string `json:"cluster_name,omitzero"`
+}
+
+// CCEServiceInfoSpec names a Kubernetes service of a CCE cluster. API Gateway
+// only. It is part of the request of CreateVpcChannel.
 type CCEServiceInfoSpec struct {
-	// ClusterID is required. API Gateway only.
+	// ClusterID names the CCE cluster. Required.
 	ClusterID string `json:"cluster_id"`
-	// Namespace is required. API Gateway only.
+	// Namespace is the Kubernetes namespace. Required.
 	Namespace string `json:"namespace"`
-	// ServiceName is required. API Gateway only.
+	// ServiceName is the name of the Kubernetes service. Required.
 	ServiceName string `json:"service_name"`
 }
 
-// CCEServiceInfoUpdate is part of the request of UpdateVpcChannel.
+// CCEServiceInfoUpdate names a Kubernetes service of a CCE cluster. API
+// Gateway only. It is part of the request of UpdateVpcChannel.
 type CCEServiceInfoUpdate struct {
-	// ClusterID is required. API Gateway only.
+	// ClusterID names the CCE cluster. Required.
 	ClusterID string `json:"cluster_id"`
-	// Namespace is required. API Gateway only.
+	// Namespace is the Kubernetes namespace. Required.
 	Namespace string `json:"namespace"`
-	// ServiceName is required. API Gateway only.
+	// ServiceName is the name of the Kubernetes service. Required.
 	ServiceName string `json:"service_name"`
 }
 
-// CSEInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel,
-// UpdateVpcChannel and 4 more answer with.
+// CSEInfo is a service of a microservice engine. It is part of the replies to
+// CreateVpcChannel, ListVpcChannels, GetVpcChannel, UpdateVpcChannel and 4
+// more.
 type CSEInfo struct {
-	// EngineID: at most 64 characters.
+	// EngineID names the microservice engine.
 	EngineID string `json:"engine_id,omitzero"`
-	// ServiceID: at most 64 characters.
-	ServiceID       string `json:"service_id,omitzero"`
-	EngineName      string `json:"engine_name,omitzero"`
-	ServiceName     string `json:"service_name,omitzero"`
+	// ServiceID names the service in the engine.
+	ServiceID string `json:"service_id,omitzero"`
+	// EngineName is the name of the engine.
+	EngineName string `json:"engine_name,omitzero"`
+	// ServiceName is the name of the service.
+	ServiceName string `json:"service_name,omitzero"`
+	// RegisterAddress is the address of the registry.
 	RegisterAddress string `json:"register_address,omitzero"`
-	CSEAppID        string `json:"cse_app_id,omitzero"`
-	// Version: at most 64 characters.
+	// CSEAppID names the application of the service.
+	CSEAppID string `json:"cse_app_id,omitzero"`
+	// Version is the version of the service.
 	Version string `json:"version,omitzero"`
 }
 
-// CSEInfoSpec is part of the request of CreateVpcChannel and
-// CreateProjectVpcChannel.
+// CSEInfoSpec names a service of a microservice engine. It is part of the
+// requests of CreateVpcChannel and CreateProjectVpcChannel.
 type CSEInfoSpec struct {
-	// EngineID: required, at most 64 characters.
+	// EngineID names the microservice engine. Required, at most 64
+	// characters.
 	EngineID string `json:"engine_id"`
-	// ServiceID: required, at most 64 characters.
+	// ServiceID names the service in the engine. Required, at most 64
+	// characters.
 	ServiceID string `json:"service_id"`
 }
 
-// CSEInfoUpdate is part of the request of UpdateVpcChannel and
-// UpdateProjectVpcChannel.
+// CSEInfoUpdate names a service of a microservice engine. It is part of the
+// requests of UpdateVpcChannel and UpdateProjectVpcChannel.
 type CSEInfoUpdate struct {
-	// EngineID: required, at most 64 characters.
+	// EngineID names the microservice engine. Required, at most 64
+	// characters.
 	EngineID string `json:"engine_id"`
-	// ServiceID: required, at most 64 characters.
+	// ServiceID names the service in the engine. Required, at most 64
+	// characters.
 	ServiceID string `json:"service_id"`
 }
 
-// HealthConfig is what GetVpcChannel, CreateProjectVpcChannel,
-// CreateProjectVpcChannelSyncs, ListProjectVpcChannels and 1 more answer
-// with.
+// HealthConfig is the health check of a channel. It is part of the replies to
+// GetVpcChannel, CreateProjectVpcChannel, CreateProjectVpcChannelSyncs,
+// ListProjectVpcChannels and 1 more.
 type HealthConfig struct {
+	// Protocol is the protocol of a check.
 	Protocol HealthCheckProtocol `json:"protocol,omitzero"`
-	Path     string              `json:"path,omitzero"`
-	Method   HealthCheckMethod   `json:"method,omitzero"`
-	// Port: 0 to 65535.
+	// Path is the path that a check asks for.
+	Path string `json:"path,omitzero"`
+	// Method is the HTTP method of a check.
+	Method HealthCheckMethod `json:"method,omitzero"`
+	// Port is the port to check; 0 is the port of the channel.
 	Port int `json:"port"`
-	// ThresholdNormal: 1 to 10.
+	// ThresholdNormal is how many checks in a row must pass before a member
+	// counts as healthy.
 	ThresholdNormal int `json:"threshold_normal"`
-	// ThresholdAbnormal: 1 to 10.
+	// ThresholdAbnormal is how many checks in a row must fail before a member
+	// counts as unhealthy.
 	ThresholdAbnormal int `json:"threshold_abnormal"`
-	// TimeInterval: 1 to 300 seconds. Greater than timeout; console range
-	// 5-300.
+	// TimeInterval is the time from one check of a member to the next. It
+	// must be longer than Timeout. In seconds.
 	TimeInterval int `json:"time_interval"`
-	// HTTPCode: 100-599: list, range or mix; required when protocol=HTTP.
-	HTTPCode        string `json:"http_code,omitzero"`
-	EnableClientSSL bool   `json:"enable_client_ssl"`
-	// Status: one of 1, 2.
+	// HTTPCode is what a healthy member answers: status codes, ranges of them
+	// or a list of both.
+	HTTPCode string `json:"http_code,omitzero"`
+	// EnableClientSSL makes checks present the client certificate of the
+	// gateway.
+	EnableClientSSL bool `json:"enable_client_ssl"`
+	// Status says whether the health check is available.
 	Status HealthCheckStatus `json:"status"`
-	// Timeout: 1 to 30 seconds.
-	Timeout      int    `json:"timeout"`
+	// Timeout is how long a check waits for the reply. It must be shorter
+	// than TimeInterval. In seconds.
+	Timeout int `json:"timeout"`
+	// VpcChannelID names the channel.
 	VpcChannelID string `json:"vpc_channel_id,omitzero"`
-	ID           string `json:"id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// ID names the health check.
+	ID string `json:"id,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
 }
 
-// HealthConfigSpec is part of the request of CreateVpcChannel and
-// CreateProjectVpcChannel.
+// HealthConfigSpec is the health check of a new channel. It is part of the
+// requests of CreateVpcChannel and CreateProjectVpcChannel.
 type HealthConfigSpec struct {
-	// Protocol is required.
+	// Protocol is the protocol of a check. Required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Required when protocol in [HTTP,HTTPS].
+	// Path is the path that a check asks for. Required when Protocol is HTTP
+	// or HTTPS.
 	Path string `json:"path,omitzero"`
-	// Method: default GET.
+	// Method is the HTTP method of a check. Default [HealthCheckMethodGET].
 	Method HealthCheckMethod `json:"method,omitzero"`
-	// Port: 0 to 65535, default 0. 0 = channel port.
+	// Port is the port to check; 0 is the port of the channel. 0 to 65535.
 	Port int `json:"port,omitzero"`
-	// ThresholdNormal: required, 1 to 10.
+	// ThresholdNormal is how many checks in a row must pass before a member
+	// counts as healthy. Required, 1 to 10.
 	ThresholdNormal int `json:"threshold_normal"`
-	// ThresholdAbnormal: required, 1 to 10.
+	// ThresholdAbnormal is how many checks in a row must fail before a member
+	// counts as unhealthy. Required, 1 to 10.
 	ThresholdAbnormal int `json:"threshold_abnormal"`
-	// TimeInterval: required, 1 to 300 seconds. Greater than timeout; console
-	// range 5-300.
+	// TimeInterval is the time from one check of a member to the next. It
+	// must be longer than Timeout. Required, 1 to 300 seconds. The console
+	// takes 5 to 300.
 	TimeInterval int `json:"time_interval"`
-	// HTTPCode: 100-599: list, range or mix; required when protocol=HTTP.
+	// HTTPCode is what a healthy member answers: status codes from 100 to
+	// 599, ranges of them (200-204) or a list of both, separated by commas.
+	// Required when Protocol is HTTP.
 	HTTPCode string `json:"http_code,omitzero"`
-	// EnableClientSSL: default false.
+	// EnableClientSSL makes checks present the client certificate of the
+	// gateway.
 	EnableClientSSL bool `json:"enable_client_ssl,omitzero"`
-	// Status: one of 1, 2. 1 available, 2 unavailable.
+	// Status says whether the health check is available.
 	Status HealthCheckStatus `json:"status,omitzero"`
-	// Timeout: required, 1 to 30 seconds. Below time_interval; SDK optional,
-	// doc mandatory.
+	// Timeout is how long a check waits for the reply. It must be shorter
+	// than TimeInterval. Required, 1 to 30 seconds.
 	Timeout int `json:"timeout"`
 }
 
-// HealthConfigUpdate is part of the request of UpdateVpcChannel and
+// HealthConfigUpdate is the health check of a channel, as it is to be
+// afterwards. It is part of the requests of UpdateVpcChannel and
 // UpdateProjectVpcChannel.
 type HealthConfigUpdate struct {
-	// Protocol is required.
+	// Protocol is the protocol of a check. Required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Required when protocol in [HTTP,HTTPS].
+	// Path is the path that a check asks for. Required when Protocol is HTTP
+	// or HTTPS.
 	Path *string `json:"path,omitzero"`
-	// Method: default GET.
+	// Method is the HTTP method of a check. Default [HealthCheckMethodGET].
 	Method HealthCheckMethod `json:"method,omitzero"`
-	// Port: 0 to 65535, default 0. 0 = channel port.
+	// Port is the port to check; 0 is the port of the channel. 0 to 65535,
+	// default 0.
 	Port *int `json:"port,omitzero"`
-	// ThresholdNormal: required, 1 to 10.
+	// ThresholdNormal is how many checks in a row must pass before a member
+	// counts as healthy. Required, 1 to 10.
 	ThresholdNormal int `json:"threshold_normal"`
-	// ThresholdAbnormal: required, 1 to 10.
+	// ThresholdAbnormal is how many checks in a row must fail before a member
+	// counts as unhealthy. Required, 1 to 10.
 	ThresholdAbnormal int `json:"threshold_abnormal"`
-	// TimeInterval: required, 1 to 300 seconds. Greater than timeout; console
-	// range 5-300.
+	// TimeInterval is the time from one check of a member to the next. It
+	// must be longer than Timeout. Required, 1 to 300 seconds. The console
+	// takes 5 to 300.
 	TimeInterval int `json:"time_interval"`
-	// HTTPCode: 100-599: list, range or mix; required when protocol=HTTP.
+	// HTTPCode is what a healthy member answers: status codes from 100 to
+	// 599, ranges of them (200-204) or a list of both, separated by commas.
+	// Required when Protocol is HTTP.
 	HTTPCode *string `json:"http_code,omitzero"`
-	// EnableClientSSL: default false.
+	// EnableClientSSL makes checks present the client certificate of the
+	// gateway. Default false.
 	EnableClientSSL *bool `json:"enable_client_ssl,omitzero"`
-	// Status: one of 1, 2. 1 available, 2 unavailable.
+	// Status says whether the health check is available.
 	Status HealthCheckStatus `json:"status,omitzero"`
-	// Timeout: required, 1 to 30 seconds. Below time_interval; SDK optional,
-	// doc mandatory.
+	// Timeout is how long a check waits for the reply. It must be shorter
+	// than TimeInterval. Required, 1 to 30 seconds.
 	Timeout int `json:"timeout"`
 }
 
-// MemberGroup is what CreateVpcChannel, ListVpcChannels, GetVpcChannel,
-// UpdateVpcChannel and 6 more answer with.
+// MemberGroup is a group of members within a channel. It is part of the
+// replies to CreateVpcChannel, ListVpcChannels, GetVpcChannel,
+// UpdateVpcChannel and 6 more.
 type MemberGroup struct {
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName is the group's name.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group.
 	MemberGroupRemark string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups.
 	MemberGroupWeight int `json:"member_group_weight"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for.
 	MicroserviceVersion string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   int                 `json:"microservice_port"`
+	// MicroservicePort is the port of the microservice.
+	MicroservicePort int `json:"microservice_port"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabel `json:"microservice_labels,omitzero"`
-	MemberGroupID      string              `json:"member_group_id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// MemberGroupID names the member group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// UpdateTime is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdateTime string `json:"update_time,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
-// MemberGroupSpec is part of the request of CreateVpcChannel and
-// CreateMemberGroup.
+// MemberGroupSpec is a member group to create or to update. It is part of the
+// requests of CreateVpcChannel and CreateMemberGroup.
 type MemberGroupSpec struct {
-	// MemberGroupName: required, 3 to 64 characters.
+	// MemberGroupName is the group's name. Required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group. At most 255 characters.
 	MemberGroupRemark string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups. 0 to 100.
 	MemberGroupWeight *int `json:"member_group_weight,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for. At most 64 characters.
 	MicroserviceVersion string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   *int                    `json:"microservice_port,omitzero"`
+	// MicroservicePort is the port of the microservice. 0 to 65535.
+	MicroservicePort *int `json:"microservice_port,omitzero"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabelSpec `json:"microservice_labels,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
-// MemberGroupUpdate is part of the request of UpdateVpcChannel.
+// MemberGroupUpdate is a member group of a channel, as it is to be
+// afterwards. It is part of the request of UpdateVpcChannel.
 type MemberGroupUpdate struct {
-	// MemberGroupName: required, 3 to 64 characters.
+	// MemberGroupName is the group's name. Required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group. At most 255 characters.
 	MemberGroupRemark *string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups. 0 to 100.
 	MemberGroupWeight *int `json:"member_group_weight,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for. At most 64 characters.
 	MicroserviceVersion *string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   *int                      `json:"microservice_port,omitzero"`
+	// MicroservicePort is the port of the microservice. 0 to 65535.
+	MicroservicePort *int `json:"microservice_port,omitzero"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabelUpdate `json:"microservice_labels,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID *string `json:"reference_vpc_channel_id,omitzero"`
 }
 
-// MicroserviceInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel,
-// UpdateVpcChannel and 4 more answer with.
+// MicroserviceInfo says which microservice a channel is for. It is part of
+// the replies to CreateVpcChannel, ListVpcChannels, GetVpcChannel,
+// UpdateVpcChannel and 4 more.
 type MicroserviceInfo struct {
+	// ID names the microservice.
 	ID string `json:"id,omitzero"`
-	// InstanceID: gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance.
 	InstanceID string `json:"instance_id,omitzero"`
-	// ServiceType: enum wider in apigw family.
+	// ServiceType is where the microservice is registered.
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
-	CSEInfo     CSEInfo          `json:"cse_info,omitzero"`
-	CCEInfo     CCEInfo          `json:"cce_info,omitzero"`
-	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CSEInfo says where to find it, when ServiceType is CSE.
+	CSEInfo CSEInfo `json:"cse_info,omitzero"`
+	// CCEInfo says where to find it, when ServiceType is CCE.
+	CCEInfo CCEInfo `json:"cce_info,omitzero"`
+	// UpdateTime is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdateTime string `json:"update_time,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
+	// CCEServiceInfo says where to find it, when ServiceType is CCE_SERVICE.
 	// API Gateway only.
 	CCEServiceInfo CCEServiceInfo `json:"cce_service_info,omitzero"`
-	// API Gateway only.
+	// NacosInfo says where to find it, when ServiceType is NACOS. API Gateway
+	// only.
 	NacosInfo NacosInfo `json:"nacos_info,omitzero"`
 }
 
-// MicroserviceInfoSpec is part of the request of CreateVpcChannel.
+// MicroserviceInfoSpec says which microservice a channel is for. It is part
+// of the request of CreateVpcChannel.
 type MicroserviceInfoSpec struct {
-	// ServiceType: enum wider in apigw family.
+	// ServiceType is where the microservice is registered.
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
-	CSEInfo     *CSEInfoSpec     `json:"cse_info,omitzero"`
-	CCEInfo     *CCEInfoSpec     `json:"cce_info,omitzero"`
+	// CSEInfo says where to find it, when ServiceType is CSE.
+	CSEInfo *CSEInfoSpec `json:"cse_info,omitzero"`
+	// CCEInfo says where to find it, when ServiceType is CCE.
+	CCEInfo *CCEInfoSpec `json:"cce_info,omitzero"`
+	// CCEServiceInfo says where to find it, when ServiceType is CCE_SERVICE.
 	// API Gateway only.
 	CCEServiceInfo *CCEServiceInfoSpec `json:"cce_service_info,omitzero"`
-	// API Gateway only.
+	// NacosInfo says where to find it, when ServiceType is NACOS. API Gateway
+	// only.
 	NacosInfo *NacosInfoSpec `json:"nacos_info,omitzero"`
 }
 
-// MicroserviceInfoUpdate is part of the request of UpdateVpcChannel.
+// MicroserviceInfoUpdate says which microservice a channel is for. It is part
+// of the request of UpdateVpcChannel.
 type MicroserviceInfoUpdate struct {
-	// ServiceType: enum wider in apigw family.
+	// ServiceType is where the microservice is registered.
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
-	CSEInfo     *CSEInfoUpdate   `json:"cse_info,omitzero"`
-	CCEInfo     *CCEInfoUpdate   `json:"cce_info,omitzero"`
+	// CSEInfo says where to find it, when ServiceType is CSE.
+	CSEInfo *CSEInfoUpdate `json:"cse_info,omitzero"`
+	// CCEInfo says where to find it, when ServiceType is CCE.
+	CCEInfo *CCEInfoUpdate `json:"cce_info,omitzero"`
+	// CCEServiceInfo says where to find it, when ServiceType is CCE_SERVICE.
 	// API Gateway only.
 	CCEServiceInfo *CCEServiceInfoUpdate `json:"cce_service_info,omitzero"`
-	// API Gateway only.
+	// NacosInfo says where to find it, when ServiceType is NACOS. API Gateway
+	// only.
 	NacosInfo *NacosInfoUpdate `json:"nacos_info,omitzero"`
 }
 
-// MicroserviceLabel is what CreateVpcChannel, ListVpcChannels, GetVpcChannel,
-// UpdateVpcChannel and 8 more answer with.
+// MicroserviceLabel is a label that microservices are found by. It is part of
+// the replies to CreateVpcChannel, ListVpcChannels, GetVpcChannel,
+// UpdateVpcChannel and 8 more.
 type MicroserviceLabel struct {
-	// LabelName: 1 to 63 characters.
+	// LabelName is the label's name.
 	LabelName string `json:"label_name,omitzero"`
-	// LabelValue: 1 to 63 characters.
+	// LabelValue is the label's value.
 	LabelValue string `json:"label_value,omitzero"`
 }
 
-// MicroserviceLabelSpec is part of the request of CreateVpcChannel,
-// CreateMemberGroup and CreateProjectVpcChannel.
+// MicroserviceLabelSpec is a label that microservices are found by. It is
+// part of the requests of CreateVpcChannel, CreateMemberGroup and
+// CreateProjectVpcChannel.
 type MicroserviceLabelSpec struct {
-	// LabelName: required, 1 to 63 characters.
+	// LabelName is the label's name. Required, 1 to 63 characters.
 	LabelName string `json:"label_name"`
-	// LabelValue: required, 1 to 63 characters.
+	// LabelValue is the label's value. Required, 1 to 63 characters.
 	LabelValue string `json:"label_value"`
 }
 
-// MicroserviceLabelUpdate is part of the request of UpdateVpcChannel,
-// UpdateMemberGroup and UpdateProjectVpcChannel.
+// MicroserviceLabelUpdate is a label that microservices are found by. It is
+// part of the requests of UpdateVpcChannel, UpdateMemberGroup and
+// UpdateProjectVpcChannel.
 type MicroserviceLabelUpdate struct {
-	// LabelName: required, 1 to 63 characters.
+	// LabelName is the label's name. Required, 1 to 63 characters.
 	LabelName string `json:"label_name"`
-	// LabelValue: required, 1 to 63 characters.
+	// LabelValue is the label's value. Required, 1 to 63 characters.
 	LabelValue string `json:"label_value"`
 }
 
-// NacosInfo is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
-// UpdateVpcChannel answer with.
+// NacosInfo is a service in Nacos. API Gateway only. It is part of the
+// replies to CreateVpcChannel, ListVpcChannels, GetVpcChannel and
+// UpdateVpcChannel.
 type NacosInfo struct {
-	// API Gateway only.
+	// Namespace is the Nacos namespace.
 	Namespace string `json:"namespace,omitzero"`
-	// API Gateway only.
+	// ClusterName is the name of the Nacos cluster.
 	ClusterName string `json:"cluster_name,omitzero"`
-	// API Gateway only.
+	// GroupName is the name of the Nacos group.
 	GroupName string `json:"group_name,omitzero"`
-	// API Gateway only.
+	// ServiceName is the name of the service.
 	ServiceName string `json:"service_name,omitzero"`
-	// API Gateway only.
+	// ServerConfig lists the Nacos servers.
 	ServerConfig []NacosServer `json:"server_config,omitzero"`
-	// API Gateway only.
+	// UserInfo is the account to log in with.
 	UserInfo NacosUser `json:"user_info,omitzero"`
 }
 
-// NacosInfoSpec is part of the request of CreateVpcChannel.
+// NacosInfoSpec names a service in Nacos. API Gateway only. It is part of the
+// request of CreateVpcChannel.
 type NacosInfoSpec struct {
-	// API Gateway only.
+	// Namespace is the Nacos namespace.
 	Namespace string `json:"namespace,omitzero"`
-	// API Gateway only.
+	// ClusterName is the name of the Nacos cluster.
 	ClusterName string `json:"cluster_name,omitzero"`
-	// API Gateway only.
+	// GroupName is the name of the Nacos group.
 	GroupName string `json:"group_name,omitzero"`
-	// ServiceName is required. API Gateway only.
+	// ServiceName is the name of the service. Required.
 	ServiceName string `json:"service_name"`
-	// ServerConfig is required. API Gateway only.
+	// ServerConfig lists the Nacos servers. Required.
 	ServerConfig []NacosServerSpec `json:"server_config"`
-	// UserInfo is required. API Gateway only.
+	// UserInfo is the account to log in with. Required.
 	UserInfo NacosUserSpec `json:"user_info"`
 }
 
-// NacosInfoUpdate is part of the request of UpdateVpcChannel.
+// NacosInfoUpdate names a service in Nacos. API Gateway only. It is part of
+// the request of UpdateVpcChannel.
 type NacosInfoUpdate struct {
-	// API Gateway only.
+	// Namespace is the Nacos namespace.
 	Namespace *string `json:"namespace,omitzero"`
-	// API Gateway only.
+	// ClusterName is the name of the Nacos cluster.
 	ClusterName *string `json:"cluster_name,omitzero"`
-	// API Gateway only.
+	// GroupName is the name of the Nacos group.
 	GroupName *string `json:"group_name,omitzero"`
-	// ServiceName is required. API Gateway only.
+	// ServiceName is the name of the service. Required.
 	ServiceName string `json:"service_name"`
-	// ServerConfig is required. API Gateway only.
+	// ServerConfig lists the Nacos servers. Required.
 	ServerConfig []NacosServerUpdate `json:"server_config"`
-	// UserInfo is required. API Gateway only.
+	// UserInfo is the account to log in with. Required.
 	UserInfo NacosUserUpdate `json:"user_info"`
 }
 
-// NacosServer is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
-// UpdateVpcChannel answer with.
+// NacosServer is a Nacos server. It is part of the replies to
+// CreateVpcChannel, ListVpcChannels, GetVpcChannel and UpdateVpcChannel.
 type NacosServer struct {
-	// API Gateway only.
+	// IPAddress is the address of the server.
 	IPAddress string `json:"ip_address,omitzero"`
-	// Port: 1 to 65535. API Gateway only.
+	// Port is the port of the server.
 	Port int `json:"port"`
-	// GRPCPort: 1 to 65535. API Gateway only.
+	// GRPCPort is the gRPC port of the server.
 	GRPCPort int `json:"grpc_port"`
 }
 
-// NacosServerSpec is part of the request of CreateVpcChannel.
+// NacosServerSpec is a Nacos server. It is part of the request of
+// CreateVpcChannel.
 type NacosServerSpec struct {
-	// IPAddress is required. API Gateway only.
+	// IPAddress is the address of the server. Required.
 	IPAddress string `json:"ip_address"`
-	// Port: required, 1 to 65535. API Gateway only.
+	// Port is the port of the server. Required, 1 to 65535.
 	Port int `json:"port"`
-	// GRPCPort: 1 to 65535. API Gateway only.
+	// GRPCPort is the gRPC port of the server. 1 to 65535.
 	GRPCPort int `json:"grpc_port,omitzero"`
 }
 
-// NacosServerUpdate is part of the request of UpdateVpcChannel.
+// NacosServerUpdate is a Nacos server. It is part of the request of
+// UpdateVpcChannel.
 type NacosServerUpdate struct {
-	// IPAddress is required. API Gateway only.
+	// IPAddress is the address of the server. Required.
 	IPAddress string `json:"ip_address"`
-	// Port: required, 1 to 65535. API Gateway only.
+	// Port is the port of the server. Required, 1 to 65535.
 	Port int `json:"port"`
-	// GRPCPort: 1 to 65535. API Gateway only.
+	// GRPCPort is the gRPC port of the server. 1 to 65535.
 	GRPCPort int `json:"grpc_port,omitzero"`
 }
 
-// NacosUser is what CreateVpcChannel, ListVpcChannels, GetVpcChannel and
-// UpdateVpcChannel answer with.
+// NacosUser is an account in Nacos. It is part of the replies to
+// CreateVpcChannel, ListVpcChannels, GetVpcChannel and UpdateVpcChannel.
 type NacosUser struct {
-	// API Gateway only.
+	// UserName is the name of the account.
 	UserName string `json:"user_name,omitzero"`
-	// API Gateway only.
+	// Password is the password of the account.
 	Password cloudlb.Secret `json:"password,omitzero"`
 }
 
-// NacosUserSpec is part of the request of CreateVpcChannel.
+// NacosUserSpec is an account in Nacos. It is part of the request of
+// CreateVpcChannel.
 type NacosUserSpec struct {
-	// UserName is required. API Gateway only.
+	// UserName is the name of the account. Required.
 	UserName string `json:"user_name"`
-	// Password is required. API Gateway only.
+	// Password is the password of the account. Required.
 	Password cloudlb.Secret `json:"password"`
 }
 
-// NacosUserUpdate is part of the request of UpdateVpcChannel.
+// NacosUserUpdate is an account in Nacos. It is part of the request of
+// UpdateVpcChannel.
 type NacosUserUpdate struct {
-	// UserName is required. API Gateway only.
+	// UserName is the name of the account. Required.
 	UserName string `json:"user_name"`
-	// Password is required. API Gateway only.
+	// Password is the password of the account. Required.
 	Password cloudlb.Secret `json:"password"`
 }
 
-// VpcChannel is part of the reply to ListVpcChannels.
+// VpcChannel is a channel: the members that the APIs of an instance send
+// requests to. It is part of the reply to ListVpcChannels.
 type VpcChannel struct {
+	// Name is the channel's name.
 	Name string `json:"name,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the members that have none of their own.
 	Port int `json:"port"`
-	// BalanceStrategy: one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3 source, 4
-	// uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	MemberType      MemberType      `json:"member_type,omitzero"`
-	// Type: one of 2, 3.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs).
+	MemberType MemberType `json:"member_type,omitzero"`
+	// Type is the type of the channel as a number: 2 server, 3 microservice.
 	Type VpcChannelTypeCode `json:"type"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	ID         string `json:"id,omitzero"`
-	// Status: one of 1, 2.
-	Status           VpcChannelStatus `json:"status"`
-	MemberGroups     []MemberGroup    `json:"member_groups,omitzero"`
+	// ID names the channel.
+	ID string `json:"id,omitzero"`
+	// Status says whether the channel is in order.
+	Status VpcChannelStatus `json:"status"`
+	// MemberGroups lists the member groups.
+	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
-	// API Gateway only.
+	// VpcChannelType is the type of the channel. API Gateway only.
 	VpcChannelType VpcChannelType `json:"vpc_channel_type,omitzero"`
 }

@@ -2,8 +2,8 @@
 
 package apig
 
-// BalanceStrategy is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// BalanceStrategy is a rule by which requests are spread over members.
+// Replies can carry values that are not listed here.
 type BalanceStrategy int
 
 // The documented values of BalanceStrategy.
@@ -14,8 +14,8 @@ const (
 	BalanceStrategyURIHash                  BalanceStrategy = 4
 )
 
-// HealthCheckMethod is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthCheckMethod is the HTTP method of a health check. Replies can carry
+// values that are not listed here.
 type HealthCheckMethod string
 
 // The documented values of HealthCheckMethod.
@@ -24,8 +24,8 @@ const (
 	HealthCheckMethodHEAD HealthCheckMethod = "HEAD"
 )
 
-// HealthCheckProtocol is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// HealthCheckProtocol is the protocol of a health check. Replies can carry
+// values that are not listed here.
 type HealthCheckProtocol string
 
 // The documented values of HealthCheckProtocol.
@@ -35,8 +35,8 @@ const (
 	HealthCheckProtocolHTTPS HealthCheckProtocol = "HTTPS"
 )
 
-// HealthCheckStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthCheckStatus says whether a health check is available. Replies can
+// carry values that are not listed here.
 type HealthCheckStatus int
 
 // The documented values of HealthCheckStatus.
@@ -45,8 +45,8 @@ const (
 	HealthCheckStatusUnavailable HealthCheckStatus = 2
 )
 
-// MemberHealthStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// MemberHealthStatus is the state of a member's health. Replies can carry
+// values that are not listed here.
 type MemberHealthStatus string
 
 // The documented values of MemberHealthStatus.
@@ -56,8 +56,8 @@ const (
 	MemberHealthStatusUnknown   MemberHealthStatus = "unknown"
 )
 
-// MemberStatus is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// MemberStatus says whether a member is available for requests. Replies can
+// carry values that are not listed here.
 type MemberStatus int
 
 // The documented values of MemberStatus.
@@ -66,8 +66,8 @@ const (
 	MemberStatusUnavailable MemberStatus = 2
 )
 
-// MemberType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// MemberType says how the members of a channel are given. Replies can carry
+// values that are not listed here.
 type MemberType string
 
 // The documented values of MemberType.
@@ -76,8 +76,8 @@ const (
 	MemberTypeECS MemberType = "ecs"
 )
 
-// MicroserviceType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// MicroserviceType is where a microservice is registered. Replies can carry
+// values that are not listed here.
 type MicroserviceType string
 
 // The documented values of MicroserviceType.
@@ -88,8 +88,8 @@ const (
 	MicroserviceTypeNacos      MicroserviceType = "NACOS"
 )
 
-// ProjectVpcChannelType is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// ProjectVpcChannelType is the type of a channel of a project. Replies can
+// carry values that are not listed here.
 type ProjectVpcChannelType string
 
 // The documented values of ProjectVpcChannelType.
@@ -98,8 +98,8 @@ const (
 	ProjectVpcChannelTypeMicroservice ProjectVpcChannelType = "MICROSERVICE"
 )
 
-// VpcChannelStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// VpcChannelStatus says whether a channel is in order. Replies can carry
+// values that are not listed here.
 type VpcChannelStatus int
 
 // The documented values of VpcChannelStatus.
@@ -108,8 +108,8 @@ const (
 	VpcChannelStatusAbnormal VpcChannelStatus = 2
 )
 
-// VpcChannelType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// VpcChannelType is the type of a channel. Replies can carry values that are
+// not listed here.
 type VpcChannelType string
 
 // The documented values of VpcChannelType.
@@ -119,8 +119,8 @@ const (
 	VpcChannelTypeReference    VpcChannelType = "reference"
 )
 
-// VpcChannelTypeCode is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// VpcChannelTypeCode is the type of a channel as a number. Replies can carry
+// values that are not listed here.
 type VpcChannelTypeCode int
 
 // The documented values of VpcChannelTypeCode.
@@ -129,8 +129,8 @@ const (
 	VpcChannelTypeCodeMicroservice VpcChannelTypeCode = 3
 )
 
-// WorkloadType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// WorkloadType is the kind of a workload. Replies can carry values that are
+// not listed here.
 type WorkloadType string
 
 // The documented values of WorkloadType.

@@ -34,33 +34,41 @@ func (c *Client) UpdateHealthCheck(ctx context.Context, req UpdateHealthCheckReq
 
 // UpdateHealthCheckRequest is the request of [Client.UpdateHealthCheck].
 type UpdateHealthCheckRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Protocol is required.
+	// Protocol is the protocol of a check. Required.
 	Protocol HealthCheckProtocol `json:"protocol"`
-	// Required when protocol in [HTTP,HTTPS].
+	// Path is the path that a check asks for. Required when Protocol is HTTP
+	// or HTTPS.
 	Path *string `json:"path,omitzero"`
-	// Method: default GET.
+	// Method is the HTTP method of a check. Default [HealthCheckMethodGET].
 	Method HealthCheckMethod `json:"method,omitzero"`
-	// Port: 0 to 65535, default 0. 0 = channel port.
+	// Port is the port to check; 0 is the port of the channel. 0 to 65535,
+	// default 0.
 	Port *int `json:"port,omitzero"`
-	// ThresholdNormal: required, 1 to 10.
+	// ThresholdNormal is how many checks in a row must pass before a member
+	// counts as healthy. Required, 1 to 10.
 	ThresholdNormal int `json:"threshold_normal"`
-	// ThresholdAbnormal: required, 1 to 10.
+	// ThresholdAbnormal is how many checks in a row must fail before a member
+	// counts as unhealthy. Required, 1 to 10.
 	ThresholdAbnormal int `json:"threshold_abnormal"`
-	// TimeInterval: required, 1 to 300 seconds. Greater than timeout; console
-	// range 5-300.
+	// TimeInterval is the time from one check of a member to the next. It
+	// must be longer than Timeout. Required, 1 to 300 seconds. The console
+	// takes 5 to 300.
 	TimeInterval int `json:"time_interval"`
-	// HTTPCode: 100-599: list, range or mix; required when protocol=HTTP.
+	// HTTPCode is what a healthy member answers: status codes from 100 to
+	// 599, ranges of them (200-204) or a list of both, separated by commas.
+	// Required when Protocol is HTTP.
 	HTTPCode *string `json:"http_code,omitzero"`
-	// EnableClientSSL: default false.
+	// EnableClientSSL makes checks present the client certificate of the
+	// gateway. Default false.
 	EnableClientSSL *bool `json:"enable_client_ssl,omitzero"`
-	// Status: one of 1, 2. 1 available, 2 unavailable.
+	// Status says whether the health check is available.
 	Status HealthCheckStatus `json:"status,omitzero"`
-	// Timeout: required, 1 to 30 seconds. Below time_interval; SDK optional,
-	// doc mandatory.
+	// Timeout is how long a check waits for the reply. It must be shorter
+	// than TimeInterval. Required, 1 to 30 seconds.
 	Timeout int `json:"timeout"`
 }
 
@@ -68,27 +76,38 @@ type UpdateHealthCheckRequest struct {
 type UpdateHealthCheckResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Protocol is the protocol of a check.
 	Protocol HealthCheckProtocol `json:"protocol,omitzero"`
-	Path     string              `json:"path,omitzero"`
-	Method   HealthCheckMethod   `json:"method,omitzero"`
-	// Port: 0 to 65535.
+	// Path is the path that a check asks for.
+	Path string `json:"path,omitzero"`
+	// Method is the HTTP method of a check.
+	Method HealthCheckMethod `json:"method,omitzero"`
+	// Port is the port to check; 0 is the port of the channel.
 	Port int `json:"port"`
-	// ThresholdNormal: 1 to 10.
+	// ThresholdNormal is how many checks in a row must pass before a member
+	// counts as healthy.
 	ThresholdNormal int `json:"threshold_normal"`
-	// ThresholdAbnormal: 1 to 10.
+	// ThresholdAbnormal is how many checks in a row must fail before a member
+	// counts as unhealthy.
 	ThresholdAbnormal int `json:"threshold_abnormal"`
-	// TimeInterval: 1 to 300 seconds. Greater than timeout; console range
-	// 5-300.
+	// TimeInterval is the time from one check of a member to the next. It
+	// must be longer than Timeout. In seconds.
 	TimeInterval int `json:"time_interval"`
-	// HTTPCode: 100-599: list, range or mix; required when protocol=HTTP.
-	HTTPCode        string `json:"http_code,omitzero"`
-	EnableClientSSL bool   `json:"enable_client_ssl"`
-	// Status: one of 1, 2.
+	// HTTPCode is what a healthy member answers: status codes, ranges of them
+	// or a list of both.
+	HTTPCode string `json:"http_code,omitzero"`
+	// EnableClientSSL makes checks present the client certificate of the
+	// gateway.
+	EnableClientSSL bool `json:"enable_client_ssl"`
+	// Status says whether the health check is available.
 	Status HealthCheckStatus `json:"status"`
-	// Timeout: 1 to 30 seconds.
-	Timeout      int    `json:"timeout"`
+	// Timeout is how long a check waits for the reply. It must be shorter
+	// than TimeInterval. In seconds.
+	Timeout int `json:"timeout"`
+	// VpcChannelID names the channel.
 	VpcChannelID string `json:"vpc_channel_id,omitzero"`
-	ID           string `json:"id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// ID names the health check.
+	ID string `json:"id,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
 }

@@ -38,11 +38,13 @@ func (c *Client) CreateMemberGroup(ctx context.Context, req CreateMemberGroupReq
 
 // CreateMemberGroupRequest is the request of [Client.CreateMemberGroup].
 type CreateMemberGroupRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroups: upsert by name; duplicates in one call: first wins.
+	// MemberGroups lists the groups to create or, where the channel has the
+	// name already, to update. Of two entries for one name the first one
+	// counts. No two have the same MemberGroupName.
 	MemberGroups []MemberGroupSpec `json:"member_groups,omitzero"`
 }
 
@@ -50,8 +52,11 @@ type CreateMemberGroupRequest struct {
 type CreateMemberGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size         int           `json:"size"`
-	Total        int64         `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// MemberGroups lists the groups after the change.
 	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
 }
 
@@ -96,19 +101,24 @@ func (c *Client) MemberGroups(ctx context.Context, req ListMemberGroupsRequest, 
 
 // ListMemberGroupsRequest is the request of [Client.ListMemberGroups].
 type ListMemberGroupsRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Offset: at least 0, default 0. Negative becomes 0.
+	// Offset is how many entries to skip. The service takes a negative one
+	// for 0. At least 0.
 	Offset int64 `json:"offset,omitzero"`
-	// Limit: 1 to 500, default 20. <=0 becomes 20, >500 becomes 500.
+	// Limit is the size of a page. The service takes 0 and less for 20 and
+	// more than 500 for 500. 1 to 500, default 20.
 	Limit int `json:"limit,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName restricts the list to the group whose name contains
+	// this text. 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// PreciseSearch: comma-separated parameter names to match exactly.
+	// PreciseSearch lists the parameters of this request that must match
+	// exactly, separated by commas; others may match in part.
 	PreciseSearch string `json:"precise_search,omitzero"`
 }
 
@@ -116,8 +126,11 @@ type ListMemberGroupsRequest struct {
 type ListMemberGroupsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size         int           `json:"size"`
-	Total        int64         `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// MemberGroups lists the groups of this page.
 	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
 }
 
@@ -144,11 +157,11 @@ func (c *Client) GetMemberGroup(ctx context.Context, req GetMemberGroupRequest, 
 
 // GetMemberGroupRequest is the request of [Client.GetMemberGroup].
 type GetMemberGroupRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID is required.
+	// MemberGroupID names the member group. Required.
 	MemberGroupID string `json:"member_group_id"`
 }
 
@@ -156,25 +169,33 @@ type GetMemberGroupRequest struct {
 type GetMemberGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName is the group's name.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group.
 	MemberGroupRemark string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups.
 	MemberGroupWeight int `json:"member_group_weight"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for.
 	MicroserviceVersion string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   int                 `json:"microservice_port"`
+	// MicroservicePort is the port of the microservice.
+	MicroservicePort int `json:"microservice_port"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabel `json:"microservice_labels,omitzero"`
-	MemberGroupID      string              `json:"member_group_id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// MemberGroupID names the member group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// UpdateTime is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdateTime string `json:"update_time,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -210,26 +231,32 @@ func (c *Client) UpdateMemberGroup(ctx context.Context, req UpdateMemberGroupReq
 
 // UpdateMemberGroupRequest is the request of [Client.UpdateMemberGroup].
 type UpdateMemberGroupRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID is required.
+	// MemberGroupID names the member group. Required.
 	MemberGroupID string `json:"member_group_id"`
-	// MemberGroupName: required, 3 to 64 characters.
+	// MemberGroupName is the group's name. Required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group. At most 255 characters.
 	MemberGroupRemark *string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups. 0 to 100.
 	MemberGroupWeight *int `json:"member_group_weight,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for. At most 64 characters.
 	MicroserviceVersion *string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   *int                      `json:"microservice_port,omitzero"`
+	// MicroservicePort is the port of the microservice. 0 to 65535.
+	MicroservicePort *int `json:"microservice_port,omitzero"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabelUpdate `json:"microservice_labels,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID *string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -237,25 +264,33 @@ type UpdateMemberGroupRequest struct {
 type UpdateMemberGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName is the group's name.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group.
 	MemberGroupRemark string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups.
 	MemberGroupWeight int `json:"member_group_weight"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for.
 	MicroserviceVersion string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   int                 `json:"microservice_port"`
+	// MicroservicePort is the port of the microservice.
+	MicroservicePort int `json:"microservice_port"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabel `json:"microservice_labels,omitzero"`
-	MemberGroupID      string              `json:"member_group_id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// MemberGroupID names the member group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreateTime string `json:"create_time,omitzero"`
-	// UpdateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// UpdateTime is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdateTime string `json:"update_time,omitzero"`
-	// API Gateway only.
+	// ReferenceVpcChannelID names another channel whose members the group
+	// uses. API Gateway only.
 	ReferenceVpcChannelID string `json:"reference_vpc_channel_id,omitzero"`
 }
 
@@ -291,11 +326,11 @@ func (c *Client) DeleteMemberGroup(ctx context.Context, req DeleteMemberGroupReq
 
 // DeleteMemberGroupRequest is the request of [Client.DeleteMemberGroup].
 type DeleteMemberGroupRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberGroupID is required.
+	// MemberGroupID names the member group to delete. Required.
 	MemberGroupID string `json:"member_group_id"`
 }
 

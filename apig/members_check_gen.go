@@ -132,7 +132,7 @@ func (s *MemberSpec) validate(v *check.Checker) {
 		v.Range("port", int64(s.Port), 0, 65535)
 	}
 	if s.ECSID != "" {
-		v.Text("ecs_id", s.ECSID, 0, 255)
+		v.Text("ecs_id", s.ECSID, 0, 64)
 		if !matches1(s.ECSID) {
 			v.Pattern("ecs_id", "^[A-Za-z0-9_-]{1,64}$")
 		}

@@ -39,12 +39,14 @@ func (c *Client) AddVpcChannelMembers(ctx context.Context, req AddVpcChannelMemb
 // AddVpcChannelMembersRequest is the request of
 // [Client.AddVpcChannelMembers].
 type AddVpcChannelMembersRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Members: required, at least 1 elements. Upsert by address; duplicate
-	// addresses in one call: first wins.
+	// Members lists the members to add or, where the channel has the address
+	// already, to update. Of two entries for one address the first one
+	// counts. Required, at least 1 element. No two have the same
+	// MemberGroupName, Host, ECSID and Port.
 	Members []MemberSpec `json:"members"`
 }
 
@@ -52,8 +54,11 @@ type AddVpcChannelMembersRequest struct {
 type AddVpcChannelMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size    int      `json:"size"`
-	Total   int64    `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// Members lists the members after the change.
 	Members []Member `json:"members,omitzero"`
 }
 
@@ -100,19 +105,25 @@ func (c *Client) VpcChannelMembers(ctx context.Context, req ListVpcChannelMember
 // ListVpcChannelMembersRequest is the request of
 // [Client.ListVpcChannelMembers].
 type ListVpcChannelMembersRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Offset: at least 0, default 0. Negative becomes 0.
+	// Offset is how many entries to skip. The service takes a negative one
+	// for 0. At least 0.
 	Offset int64 `json:"offset,omitzero"`
-	// Limit: 1 to 500, default 20. <=0 becomes 20, >500 becomes 500.
-	Limit int    `json:"limit,omitzero"`
-	Name  string `json:"name,omitzero"`
-	// MemberGroupName: 3 to 64 characters.
+	// Limit is the size of a page. The service takes 0 and less for 20 and
+	// more than 500 for 500. 1 to 500, default 20.
+	Limit int `json:"limit,omitzero"`
+	// Name restricts the list to members whose name contains this text.
+	Name string `json:"name,omitzero"`
+	// MemberGroupName restricts the list to the group whose name contains
+	// this text. 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	MemberGroupID   string `json:"member_group_id,omitzero"`
-	// PreciseSearch: comma-separated parameter names to match exactly.
+	// MemberGroupID restricts the list to one group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// PreciseSearch lists the parameters of this request that must match
+	// exactly, separated by commas; others may match in part.
 	PreciseSearch string `json:"precise_search,omitzero"`
 }
 
@@ -121,8 +132,11 @@ type ListVpcChannelMembersRequest struct {
 type ListVpcChannelMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size    int      `json:"size"`
-	Total   int64    `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// Members lists the members of this page.
 	Members []Member `json:"members,omitzero"`
 }
 
@@ -156,15 +170,16 @@ func (c *Client) ReplaceVpcChannelMembers(ctx context.Context, req ReplaceVpcCha
 // ReplaceVpcChannelMembersRequest is the request of
 // [Client.ReplaceVpcChannelMembers].
 type ReplaceVpcChannelMembersRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// Members: full replacement of the named group, or of every group when
-	// member_group_name is absent.
+	// Members lists all members that the group named by MemberGroupName, or
+	// without it every group of the channel, has afterwards. The others are
+	// removed. No two have the same MemberGroupName, Host, ECSID and Port.
 	Members []MemberSpec `json:"members,omitzero"`
-	// MemberGroupName: at most 64 characters. Limits the replacement to this
-	// group; others in the body are ignored.
+	// MemberGroupName restricts the replacement to one group. Members of
+	// other groups in the request are then ignored. At most 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
 }
 
@@ -173,8 +188,11 @@ type ReplaceVpcChannelMembersRequest struct {
 type ReplaceVpcChannelMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size    int      `json:"size"`
-	Total   int64    `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// Members lists the members after the change.
 	Members []Member `json:"members,omitzero"`
 }
 
@@ -204,11 +222,11 @@ func (c *Client) DeleteVpcChannelMember(ctx context.Context, req DeleteVpcChanne
 // DeleteVpcChannelMemberRequest is the request of
 // [Client.DeleteVpcChannelMember].
 type DeleteVpcChannelMemberRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberID is required.
+	// MemberID names the member to remove. Required.
 	MemberID string `json:"member_id"`
 }
 
@@ -245,11 +263,11 @@ func (c *Client) BatchEnableVpcChannelMembers(ctx context.Context, req BatchEnab
 // BatchEnableVpcChannelMembersRequest is the request of
 // [Client.BatchEnableVpcChannelMembers].
 type BatchEnableVpcChannelMembersRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberIDs: members to switch.
+	// MemberIDs lists the members to make available.
 	MemberIDs []string `json:"member_ids,omitzero"`
 }
 
@@ -286,11 +304,11 @@ func (c *Client) BatchDisableVpcChannelMembers(ctx context.Context, req BatchDis
 // BatchDisableVpcChannelMembersRequest is the request of
 // [Client.BatchDisableVpcChannelMembers].
 type BatchDisableVpcChannelMembersRequest struct {
-	// InstanceID is required. Gateway / ROMA instance id.
+	// InstanceID names the gateway or ROMA Connect instance. Required.
 	InstanceID string `json:"instance_id"`
-	// VpcChannelID is required.
+	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
-	// MemberIDs: members to switch.
+	// MemberIDs lists the members to take out of service.
 	MemberIDs []string `json:"member_ids,omitzero"`
 }
 

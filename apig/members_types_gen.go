@@ -2,52 +2,70 @@
 
 package apig
 
-// Member is what AddVpcChannelMembers, ListVpcChannelMembers,
-// ReplaceVpcChannelMembers, GetVpcChannel and 4 more answer with.
+// Member is a member of a channel: an address or an ECS instance, with a
+// port. It is part of the replies to AddVpcChannelMembers,
+// ListVpcChannelMembers, ReplaceVpcChannelMembers, GetVpcChannel and 4 more.
 type Member struct {
-	// Host: at most 64 characters.
+	// Host is the member's address.
 	Host string `json:"host,omitzero"`
-	// Weight: 0 to 10000.
+	// Weight is how much of the traffic the member gets, relative to the
+	// others, from 0 to 10000. Channels of type microservice ignore it.
 	Weight int `json:"weight"`
-	// IsBackup: needs a recent gateway version.
+	// IsBackup makes the member a backup one. It needs a recent version of
+	// the gateway.
 	IsBackup bool `json:"is_backup"`
-	// MemberGroupName: 3 to 64 characters.
+	// MemberGroupName names the group of the member.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// Status: one of 1, 2. 1 available, 2 unavailable.
+	// Status says whether the member is available for requests.
 	Status MemberStatus `json:"status"`
-	// Port: 0 to 65535.
+	// Port is the port of the member that gets the traffic.
 	Port int `json:"port"`
-	// ECSID: at most 255 characters. Text says 64 chars, table says 255.
+	// ECSID names the ECS instance of the member.
 	ECSID string `json:"ecs_id,omitzero"`
-	// ECSName: at most 64 characters.
-	ECSName      string `json:"ecs_name,omitzero"`
-	ID           string `json:"id,omitzero"`
+	// ECSName is the name of the ECS instance.
+	ECSName string `json:"ecs_name,omitzero"`
+	// ID names the member.
+	ID string `json:"id,omitzero"`
+	// VpcChannelID names the channel.
 	VpcChannelID string `json:"vpc_channel_id,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	CreateTime    string `json:"create_time,omitzero"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
+	CreateTime string `json:"create_time,omitzero"`
+	// MemberGroupID names the member group.
 	MemberGroupID string `json:"member_group_id,omitzero"`
-	// HealthStatus: unknown = not checked. API Gateway only.
+	// HealthStatus is the state of the member's health; unknown when it is
+	// not checked. API Gateway only.
 	HealthStatus MemberHealthStatus `json:"health_status,omitzero"`
 }
 
-// MemberSpec is part of the request of AddVpcChannelMembers,
+// MemberSpec is a member of a channel: an address or an ECS instance, with a
+// port. It is part of the requests of AddVpcChannelMembers,
 // ReplaceVpcChannelMembers, CreateVpcChannel, UpdateVpcChannel and 2 more.
 type MemberSpec struct {
-	// Host: at most 64 characters. Required when channel member_type=ip.
+	// Host is the member's address. At most 64 characters. Required when the
+	// channel's MemberType is ip.
 	Host string `json:"host,omitzero"`
-	// Weight: 0 to 10000. Server-type channels (type 2) only.
+	// Weight is how much of the traffic the member gets, relative to the
+	// others. Give one: what the service does without (nil) and with 0 is not
+	// documented. To take a member out of service use
+	// [Client.BatchDisableVpcChannelMembers]. Channels of type microservice
+	// ignore it. 0 to 10000.
 	Weight *int `json:"weight,omitzero"`
-	// IsBackup: default false. Needs a recent gateway version.
+	// IsBackup makes the member a backup one. It needs a recent version of
+	// the gateway. Default false.
 	IsBackup *bool `json:"is_backup,omitzero"`
-	// MemberGroupName: at most 64 characters. Must name an existing group.
+	// MemberGroupName names the group of the member, which must exist. At
+	// most 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	// Status: one of 1, 2. 1 available, 2 unavailable.
+	// Status says whether the member is available for requests.
 	Status MemberStatus `json:"status,omitzero"`
-	// Port: 0 to 65535. 0 or absent: channel port.
+	// Port is the port of the member that gets the traffic; 0 is the port of
+	// the channel. 0 to 65535.
 	Port int `json:"port,omitzero"`
-	// ECSID: at most 255 characters. Text says 64 chars, table says 255.
-	// Required when channel member_type=ecs.
+	// ECSID names the ECS instance of the member. It has letters, digits,
+	// hyphens and underscores. At most 64 characters. Required when the
+	// channel's MemberType is ecs.
 	ECSID string `json:"ecs_id,omitzero"`
-	// ECSName: at most 64 characters. Required when channel member_type=ecs.
+	// ECSName is the name of the ECS instance. At most 64 characters.
+	// Required when the channel's MemberType is ecs.
 	ECSName string `json:"ecs_name,omitzero"`
 }

@@ -38,23 +38,36 @@ func (c *Client) CreateProjectVpcChannel(ctx context.Context, req CreateProjectV
 // CreateProjectVpcChannelRequest is the request of
 // [Client.CreateProjectVpcChannel].
 type CreateProjectVpcChannelRequest struct {
-	// Name is required.
+	// Name is the channel's name. Required.
 	Name string `json:"name"`
-	// Port: required, 1 to 65535.
+	// Port is the port of the members that have none of their own. Required,
+	// 1 to 65535.
 	Port int `json:"port"`
-	// BalanceStrategy: required, one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3
-	// source, 4 uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI. Required.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType is required.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs). Required.
 	MemberType MemberType `json:"member_type"`
-	Type       int        `json:"type,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
-	DictCode         string                       `json:"dict_code,omitzero"`
-	MemberGroups     []ProjectMemberGroupSpec     `json:"member_groups,omitzero"`
-	Members          []MemberSpec                 `json:"members,omitzero"`
-	VpcHealthConfig  *HealthConfigSpec            `json:"vpc_health_config,omitzero"`
+	// Type is the type of the channel as a number.
+	Type int `json:"type,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
+	DictCode string `json:"dict_code,omitzero"`
+	// MemberGroups lists the member groups. No two have the same
+	// MemberGroupName.
+	MemberGroups []ProjectMemberGroupSpec `json:"member_groups,omitzero"`
+	// Members lists the members. No two have the same MemberGroupName, Host,
+	// ECSID and Port.
+	Members []MemberSpec `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig *HealthConfigSpec `json:"vpc_health_config,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo *ProjectMicroserviceInfoSpec `json:"microservice_info,omitzero"`
-	// InstanceIDs is required.
+	// InstanceIDs lists the ROMA Connect instances that get the channel.
+	// Required.
 	InstanceIDs []string `json:"instance_ids"`
 }
 
@@ -63,6 +76,7 @@ type CreateProjectVpcChannelRequest struct {
 type CreateProjectVpcChannelResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// ProjectVpcChannels lists the channels, one for each instance.
 	ProjectVpcChannels []ProjectVpcChannel `json:"project_vpc_channels,omitzero"`
 }
 
@@ -93,9 +107,12 @@ func (c *Client) CreateProjectVpcChannelSyncs(ctx context.Context, req CreatePro
 // CreateProjectVpcChannelSyncsRequest is the request of
 // [Client.CreateProjectVpcChannelSyncs].
 type CreateProjectVpcChannelSyncsRequest struct {
-	VpcChannelID string   `json:"vpc_channel_id,omitzero"`
-	InstanceIDs  []string `json:"instance_ids,omitzero"`
-	ForceSync    bool     `json:"force_sync,omitzero"`
+	// VpcChannelID names the channel to copy.
+	VpcChannelID string `json:"vpc_channel_id,omitzero"`
+	// InstanceIDs lists the ROMA Connect instances to copy the channel to.
+	InstanceIDs []string `json:"instance_ids,omitzero"`
+	// ForceSync overwrites a channel that an instance has already.
+	ForceSync bool `json:"force_sync,omitzero"`
 }
 
 // CreateProjectVpcChannelSyncsResponse is the reply to
@@ -103,6 +120,7 @@ type CreateProjectVpcChannelSyncsRequest struct {
 type CreateProjectVpcChannelSyncsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// ProjectVpcChannels lists the channels, one for each instance.
 	ProjectVpcChannels []ProjectVpcChannel `json:"project_vpc_channels,omitzero"`
 }
 
@@ -150,20 +168,31 @@ func (c *Client) ProjectVpcChannels(ctx context.Context, req ListProjectVpcChann
 // ListProjectVpcChannelsRequest is the request of
 // [Client.ListProjectVpcChannels].
 type ListProjectVpcChannelsRequest struct {
-	// Offset: at least 0, default 0. Negative becomes 0.
+	// Offset is how many entries to skip. The service takes a negative one
+	// for 0. At least 0.
 	Offset int64 `json:"offset,omitzero"`
-	// Limit: 1 to 500, default 20. <=0 becomes 20, >500 becomes 500.
-	Limit int    `json:"limit,omitzero"`
-	ID    string `json:"id,omitzero"`
-	Name  string `json:"name,omitzero"`
-	// PreciseSearch: comma-separated parameter names to match exactly.
+	// Limit is the size of a page. The service takes 0 and less for 20 and
+	// more than 500 for 500. 1 to 500, default 20.
+	Limit int `json:"limit,omitzero"`
+	// ID restricts the list to the channel with this ID.
+	ID string `json:"id,omitzero"`
+	// Name restricts the list to channels whose name contains this text.
+	Name string `json:"name,omitzero"`
+	// PreciseSearch lists the parameters of this request that must match
+	// exactly, separated by commas; others may match in part.
 	PreciseSearch string `json:"precise_search,omitzero"`
-	MemberHost    string `json:"member_host,omitzero"`
-	MemberPort    int    `json:"member_port,omitzero"`
-	// MemberGroupName: 3 to 64 characters.
+	// MemberHost restricts the list to channels with a member at this
+	// address.
+	MemberHost string `json:"member_host,omitzero"`
+	// MemberPort restricts the list to channels with a member on this port.
+	MemberPort int `json:"member_port,omitzero"`
+	// MemberGroupName restricts the list to channels with a group whose name
+	// contains this text. 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name,omitzero"`
-	MemberGroupID   string `json:"member_group_id,omitzero"`
-	MembersReturn   bool   `json:"members_return,omitzero"`
+	// MemberGroupID restricts the list to channels with this group.
+	MemberGroupID string `json:"member_group_id,omitzero"`
+	// MembersReturn adds the members to every channel.
+	MembersReturn bool `json:"members_return,omitzero"`
 }
 
 // ListProjectVpcChannelsResponse is the reply to
@@ -171,8 +200,11 @@ type ListProjectVpcChannelsRequest struct {
 type ListProjectVpcChannelsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Size               int                 `json:"size"`
-	Total              int64               `json:"total"`
+	// Size is how many entries this page has.
+	Size int `json:"size"`
+	// Total is how many entries the list has on all its pages.
+	Total int64 `json:"total"`
+	// ProjectVpcChannels lists the channels of this page.
 	ProjectVpcChannels []ProjectVpcChannel `json:"project_vpc_channels,omitzero"`
 }
 
@@ -203,23 +235,36 @@ func (c *Client) UpdateProjectVpcChannel(ctx context.Context, req UpdateProjectV
 // UpdateProjectVpcChannelRequest is the request of
 // [Client.UpdateProjectVpcChannel].
 type UpdateProjectVpcChannelRequest struct {
-	// Name is required.
+	// Name is the channel's name. Required.
 	Name string `json:"name"`
-	// Port: required, 1 to 65535.
+	// Port is the port of the members that have none of their own. Required,
+	// 1 to 65535.
 	Port int `json:"port"`
-	// BalanceStrategy: required, one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3
-	// source, 4 uri.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI. Required.
 	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
-	// MemberType is required.
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs). Required.
 	MemberType MemberType `json:"member_type"`
-	Type       int        `json:"type,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
-	DictCode         string                         `json:"dict_code,omitzero"`
-	MemberGroups     []ProjectMemberGroupUpdate     `json:"member_groups,omitzero"`
-	Members          []MemberSpec                   `json:"members,omitzero"`
-	VpcHealthConfig  *HealthConfigUpdate            `json:"vpc_health_config,omitzero"`
+	// Type is the type of the channel as a number.
+	Type int `json:"type,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
+	DictCode string `json:"dict_code,omitzero"`
+	// MemberGroups lists the member groups. No two have the same
+	// MemberGroupName.
+	MemberGroups []ProjectMemberGroupUpdate `json:"member_groups,omitzero"`
+	// Members lists the members. No two have the same MemberGroupName, Host,
+	// ECSID and Port.
+	Members []MemberSpec `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig *HealthConfigUpdate `json:"vpc_health_config,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo *ProjectMicroserviceInfoUpdate `json:"microservice_info,omitzero"`
-	// InstanceIDs is required.
+	// InstanceIDs lists the ROMA Connect instances that get the channel.
+	// Required.
 	InstanceIDs []string `json:"instance_ids"`
 }
 
@@ -228,5 +273,6 @@ type UpdateProjectVpcChannelRequest struct {
 type UpdateProjectVpcChannelResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// ProjectVpcChannels lists the channels, one for each instance.
 	ProjectVpcChannels []ProjectVpcChannel `json:"project_vpc_channels,omitzero"`
 }

@@ -2,79 +2,111 @@
 
 package apig
 
-// ProjectMemberGroupSpec is part of the request of CreateProjectVpcChannel.
+// ProjectMemberGroupSpec is a member group of a new channel. It is part of
+// the request of CreateProjectVpcChannel.
 type ProjectMemberGroupSpec struct {
-	// MemberGroupName: required, 3 to 64 characters.
+	// MemberGroupName is the group's name. Required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group. At most 255 characters.
 	MemberGroupRemark string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups. 0 to 100.
 	MemberGroupWeight *int `json:"member_group_weight,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for. At most 64 characters.
 	MicroserviceVersion string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   *int                    `json:"microservice_port,omitzero"`
+	// MicroservicePort is the port of the microservice. 0 to 65535.
+	MicroservicePort *int `json:"microservice_port,omitzero"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabelSpec `json:"microservice_labels,omitzero"`
 }
 
-// ProjectMemberGroupUpdate is part of the request of UpdateProjectVpcChannel.
+// ProjectMemberGroupUpdate is a member group of a channel, as it is to be
+// afterwards. It is part of the request of UpdateProjectVpcChannel.
 type ProjectMemberGroupUpdate struct {
-	// MemberGroupName: required, 3 to 64 characters.
+	// MemberGroupName is the group's name. Required, 3 to 64 characters.
 	MemberGroupName string `json:"member_group_name"`
-	// MemberGroupRemark: at most 255 characters.
+	// MemberGroupRemark is a text about the group. At most 255 characters.
 	MemberGroupRemark *string `json:"member_group_remark,omitzero"`
-	// MemberGroupWeight: 0 to 100.
+	// MemberGroupWeight is how much of the traffic the group gets, relative
+	// to the other groups. 0 to 100.
 	MemberGroupWeight *int `json:"member_group_weight,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// DictCode is a dictionary code, which the service does not support at
+	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MicroserviceVersion: at most 64 characters.
+	// MicroserviceVersion is the version of the microservice that the group
+	// is for. At most 64 characters.
 	MicroserviceVersion *string `json:"microservice_version,omitzero"`
-	// MicroservicePort: 0 to 65535.
-	MicroservicePort   *int                      `json:"microservice_port,omitzero"`
+	// MicroservicePort is the port of the microservice. 0 to 65535.
+	MicroservicePort *int `json:"microservice_port,omitzero"`
+	// MicroserviceLabels lists the labels of the microservice that the group
+	// is for.
 	MicroserviceLabels []MicroserviceLabelUpdate `json:"microservice_labels,omitzero"`
 }
 
-// ProjectMicroserviceInfoSpec is part of the request of
-// CreateProjectVpcChannel.
+// ProjectMicroserviceInfoSpec says which microservice a channel is for. It is
+// part of the request of CreateProjectVpcChannel.
 type ProjectMicroserviceInfoSpec struct {
+	// ServiceType is where the microservice is registered. CSE or CCE.
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
-	CSEInfo     *CSEInfoSpec     `json:"cse_info,omitzero"`
-	CCEInfo     *CCEInfoSpec     `json:"cce_info,omitzero"`
+	// CSEInfo says where to find it, when ServiceType is CSE.
+	CSEInfo *CSEInfoSpec `json:"cse_info,omitzero"`
+	// CCEInfo says where to find it, when ServiceType is CCE.
+	CCEInfo *CCEInfoSpec `json:"cce_info,omitzero"`
 }
 
-// ProjectMicroserviceInfoUpdate is part of the request of
-// UpdateProjectVpcChannel.
+// ProjectMicroserviceInfoUpdate says which microservice a channel is for. It
+// is part of the request of UpdateProjectVpcChannel.
 type ProjectMicroserviceInfoUpdate struct {
+	// ServiceType is where the microservice is registered. CSE or CCE.
 	ServiceType MicroserviceType `json:"service_type,omitzero"`
-	CSEInfo     *CSEInfoUpdate   `json:"cse_info,omitzero"`
-	CCEInfo     *CCEInfoUpdate   `json:"cce_info,omitzero"`
+	// CSEInfo says where to find it, when ServiceType is CSE.
+	CSEInfo *CSEInfoUpdate `json:"cse_info,omitzero"`
+	// CCEInfo says where to find it, when ServiceType is CCE.
+	CCEInfo *CCEInfoUpdate `json:"cce_info,omitzero"`
 }
 
-// ProjectVpcChannel is what CreateProjectVpcChannel,
-// CreateProjectVpcChannelSyncs, ListProjectVpcChannels and
-// UpdateProjectVpcChannel answer with.
+// ProjectVpcChannel is a channel with the instance that it is in. It is part
+// of the replies to CreateProjectVpcChannel, CreateProjectVpcChannelSyncs,
+// ListProjectVpcChannels and UpdateProjectVpcChannel.
 type ProjectVpcChannel struct {
+	// Name is the channel's name.
 	Name string `json:"name,omitzero"`
-	// Port: 1 to 65535.
+	// Port is the port of the members that have none of their own.
 	Port int `json:"port"`
-	// BalanceStrategy: one of 1, 2, 3, 4. 1 wrr, 2 wleastconn, 3 source, 4
-	// uri.
-	BalanceStrategy BalanceStrategy       `json:"balance_strategy"`
-	MemberType      MemberType            `json:"member_type,omitzero"`
-	Type            ProjectVpcChannelType `json:"type,omitzero"`
-	// DictCode: 3 to 64 characters. Not supported at present.
+	// BalanceStrategy is the rule by which requests are spread over the
+	// members: 1 weighted round robin, 2 weighted least connections, 3 hash
+	// of the source address, 4 hash of the URI.
+	BalanceStrategy BalanceStrategy `json:"balance_strategy"`
+	// MemberType says whether the members are given by address (ip) or as ECS
+	// instances (ecs).
+	MemberType MemberType `json:"member_type,omitzero"`
+	// Type is the type of the channel.
+	Type ProjectVpcChannelType `json:"type,omitzero"`
+	// DictCode is a dictionary code, which the service does not support at
+	// present.
 	DictCode string `json:"dict_code,omitzero"`
-	// CreateTime: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	CreateTime   string        `json:"create_time,omitzero"`
-	ID           string        `json:"id,omitzero"`
-	Status       int           `json:"status"`
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00:00Z.
+	CreateTime string `json:"create_time,omitzero"`
+	// ID names the channel.
+	ID string `json:"id,omitzero"`
+	// Status says whether the channel is in order.
+	Status int `json:"status"`
+	// MemberGroups lists the member groups.
 	MemberGroups []MemberGroup `json:"member_groups,omitzero"`
-	// InstanceID: gateway / ROMA instance id.
-	InstanceID       string           `json:"instance_id,omitzero"`
-	InstanceName     string           `json:"instance_name,omitzero"`
-	Members          []Member         `json:"members,omitzero"`
-	VpcHealthConfig  HealthConfig     `json:"vpc_health_config,omitzero"`
+	// InstanceID names the gateway or ROMA Connect instance.
+	InstanceID string `json:"instance_id,omitzero"`
+	// InstanceName is the name of the instance.
+	InstanceName string `json:"instance_name,omitzero"`
+	// Members lists the members.
+	Members []Member `json:"members,omitzero"`
+	// VpcHealthConfig is the health check of the members.
+	VpcHealthConfig HealthConfig `json:"vpc_health_config,omitzero"`
+	// MicroserviceInfo says which microservice a channel of type microservice
+	// is for.
 	MicroserviceInfo MicroserviceInfo `json:"microservice_info,omitzero"`
 }

@@ -2,8 +2,8 @@
 
 package elb
 
-// AZFallbackStrategy is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// AZFallbackStrategy is where the traffic of a zone goes that has too few
+// healthy members. Replies can carry values that are not listed here.
 type AZFallbackStrategy string
 
 // The documented values of AZFallbackStrategy.
@@ -14,8 +14,8 @@ const (
 	AZFallbackStrategyAll               AZFallbackStrategy = "forward_to_all_member"
 )
 
-// HTTPMethod is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// HTTPMethod is the HTTP method of a health check. Replies can carry values
+// that are not listed here.
 type HTTPMethod string
 
 // The documented values of HTTPMethod.
@@ -25,8 +25,8 @@ const (
 	HTTPMethodPOST HTTPMethod = "POST"
 )
 
-// HealthMonitorType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// HealthMonitorType is the protocol of a health check. Replies can carry
+// values that are not listed here.
 type HealthMonitorType string
 
 // The documented values of HealthMonitorType.
@@ -39,8 +39,8 @@ const (
 	HealthMonitorTypeGRPC       HealthMonitorType = "GRPC"
 )
 
-// IPVersion is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// IPVersion is a version of IP. Replies can carry values that are not listed
+// here.
 type IPVersion string
 
 // The documented values of IPVersion.
@@ -50,8 +50,8 @@ const (
 	IPVersionV6        IPVersion = "v6"
 )
 
-// JobResourceType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// JobResourceType is the kind of a resource that a job works on. Replies can
+// carry values that are not listed here.
 type JobResourceType string
 
 // The documented values of JobResourceType.
@@ -60,8 +60,8 @@ const (
 	JobResourceTypeListener     JobResourceType = "listener"
 )
 
-// JobStatus is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// JobStatus is how far a job has come. Replies can carry values that are not
+// listed here.
 type JobStatus string
 
 // The documented values of JobStatus.
@@ -76,8 +76,8 @@ const (
 	JobStatusCancel       JobStatus = "CANCEL"
 )
 
-// JobType is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// JobType is what a job does. Replies can carry values that are not listed
+// here.
 type JobType string
 
 // The documented values of JobType.
@@ -90,8 +90,8 @@ const (
 	JobTypeBatchDeleteListener       JobType = "batchDeleteListener"
 )
 
-// L7PolicyAction is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// L7PolicyAction is where a forwarding policy sends requests. Replies can
+// carry values that are not listed here.
 type L7PolicyAction string
 
 // The documented values of L7PolicyAction.
@@ -100,8 +100,8 @@ const (
 	L7PolicyActionRedirectToListener L7PolicyAction = "REDIRECT_TO_LISTENER"
 )
 
-// L7RuleType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// L7RuleType is what a forwarding rule looks at. Replies can carry values
+// that are not listed here.
 type L7RuleType string
 
 // The documented values of L7RuleType.
@@ -110,8 +110,8 @@ const (
 	L7RuleTypePath     L7RuleType = "PATH"
 )
 
-// LBAlgorithm is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// LBAlgorithm is a rule by which requests are spread over members. Replies
+// can carry values that are not listed here.
 type LBAlgorithm string
 
 // The documented values of LBAlgorithm.
@@ -125,8 +125,8 @@ const (
 	LBAlgorithmFiveTupleHash    LBAlgorithm = "5_TUPLE_HASH"
 )
 
-// MemberCheckSeverity is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// MemberCheckSeverity is how serious a finding is. Replies can carry values
+// that are not listed here.
 type MemberCheckSeverity string
 
 // The documented values of MemberCheckSeverity.
@@ -135,8 +135,8 @@ const (
 	MemberCheckSeverityTips  MemberCheckSeverity = "Tips"
 )
 
-// MemberCheckStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// MemberCheckStatus is how far a diagnosis has come. Replies can carry values
+// that are not listed here.
 type MemberCheckStatus string
 
 // The documented values of MemberCheckStatus.
@@ -146,8 +146,8 @@ const (
 	MemberCheckStatusFailed     MemberCheckStatus = "failed"
 )
 
-// MemberCheckSubject is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// MemberCheckSubject is what a diagnosis looks into. Replies can carry values
+// that are not listed here.
 type MemberCheckSubject string
 
 // The documented values of MemberCheckSubject.
@@ -158,8 +158,8 @@ const (
 	MemberCheckSubjectAll           MemberCheckSubject = "all"
 )
 
-// MemberOperatingStatus is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// MemberOperatingStatus is the state of a member's health. Replies can carry
+// values that are not listed here.
 type MemberOperatingStatus string
 
 // The documented values of MemberOperatingStatus.
@@ -172,8 +172,8 @@ const (
 	MemberOperatingStatusDisabled  MemberOperatingStatus = "DISABLED"
 )
 
-// MemberRole is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// MemberRole is which of the two members of an active/standby pool a member
+// is. Replies can carry values that are not listed here.
 type MemberRole string
 
 // The documented values of MemberRole.
@@ -182,8 +182,8 @@ const (
 	MemberRoleSlave  MemberRole = "slave"
 )
 
-// MemberType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// MemberType says whether a member is a server of the VPC or an IP address.
+// Replies can carry values that are not listed here.
 type MemberType string
 
 // The documented values of MemberType.
@@ -192,8 +192,8 @@ const (
 	MemberTypeInstance MemberType = "instance"
 )
 
-// OperatingStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// OperatingStatus is the state of operation of a load balancer, a listener or
+// a pool. Replies can carry values that are not listed here.
 type OperatingStatus string
 
 // The documented values of OperatingStatus.
@@ -204,8 +204,8 @@ const (
 	OperatingStatusFrozen   OperatingStatus = "FROZEN"
 )
 
-// PoolType is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// PoolType is what kind of members a pool takes. Replies can carry values
+// that are not listed here.
 type PoolType string
 
 // The documented values of PoolType.
@@ -214,8 +214,8 @@ const (
 	PoolTypeIP       PoolType = "ip"
 )
 
-// ProtectionStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ProtectionStatus says whether changes in the console are blocked. Replies
+// can carry values that are not listed here.
 type ProtectionStatus string
 
 // The documented values of ProtectionStatus.
@@ -224,8 +224,8 @@ const (
 	ProtectionStatusConsoleProtection ProtectionStatus = "consoleProtection"
 )
 
-// Protocol is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// Protocol is the protocol between a load balancer and its members. Replies
+// can carry values that are not listed here.
 type Protocol string
 
 // The documented values of Protocol.
@@ -240,8 +240,8 @@ const (
 	ProtocolQUIC  Protocol = "QUIC"
 )
 
-// ProvisioningStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ProvisioningStatus is how far the last change of a resource has come.
+// Replies can carry values that are not listed here.
 type ProvisioningStatus string
 
 // The documented values of ProvisioningStatus.
@@ -251,8 +251,8 @@ const (
 	ProvisioningStatusError         ProvisioningStatus = "ERROR"
 )
 
-// QuotaKey is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// QuotaKey is what a quota is for. Replies can carry values that are not
+// listed here.
 type QuotaKey string
 
 // The documented values of QuotaKey.
@@ -277,8 +277,8 @@ const (
 	QuotaKeyL7PoliciesPerListener    QuotaKey = "l7policies_per_listener"
 )
 
-// QuotaUnit is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// QuotaUnit is the unit of a quota. Replies can carry values that are not
+// listed here.
 type QuotaUnit string
 
 // The documented values of QuotaUnit.
@@ -286,8 +286,8 @@ const (
 	QuotaUnitCount QuotaUnit = "count"
 )
 
-// ReasonCode is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ReasonCode is how a health check went wrong. Replies can carry values that
+// are not listed here.
 type ReasonCode string
 
 // The documented values of ReasonCode.
@@ -305,8 +305,8 @@ const (
 	ReasonCodeResponseMismatch    ReasonCode = "RESPONSE_MISMATCH"
 )
 
-// RetStatus is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// RetStatus is the result for one element of a batch. Replies can carry
+// values that are not listed here.
 type RetStatus string
 
 // The documented values of RetStatus.
@@ -316,8 +316,8 @@ const (
 	RetStatusExisted    RetStatus = "existed"
 )
 
-// SessionPersistenceType is an enumeration of the API. Values that are not
-// listed here can come in replies.
+// SessionPersistenceType is how a client is recognised. Replies can carry
+// values that are not listed here.
 type SessionPersistenceType string
 
 // The documented values of SessionPersistenceType.

@@ -41,7 +41,7 @@ func (c *Client) CreateHealthMonitor(ctx context.Context, req CreateHealthMonito
 
 // CreateHealthMonitorRequest is the request of [Client.CreateHealthMonitor].
 type CreateHealthMonitorRequest struct {
-	// HealthMonitor is required.
+	// HealthMonitor is the health monitor to create. Required.
 	HealthMonitor HealthMonitorSpec `json:"healthmonitor"`
 }
 
@@ -49,7 +49,10 @@ type CreateHealthMonitorRequest struct {
 type CreateHealthMonitorResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID     string        `json:"request_id,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// HealthMonitor is the health monitor.
 	HealthMonitor HealthMonitor `json:"healthmonitor,omitzero"`
 }
 
@@ -120,40 +123,53 @@ func (c *Client) HealthMonitors(ctx context.Context, req ListHealthMonitorsReque
 
 // ListHealthMonitorsRequest is the request of [Client.ListHealthMonitors].
 type ListHealthMonitorsRequest struct {
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// ID: filter.
+	// ID restricts the list to health monitors with one of these IDs.
 	ID []string `json:"id,omitzero"`
-	// MonitorPort: each 1 to 65535. Filter.
+	// MonitorPort restricts the list to health monitors that check one of
+	// these ports. Each 1 to 65535.
 	MonitorPort []int `json:"monitor_port,omitzero"`
-	// DomainName: each 1 to 100 characters. Filter.
+	// DomainName restricts the list to health monitors that ask for one of
+	// these host names. Each 1 to 100 characters.
 	DomainName []string `json:"domain_name,omitzero"`
-	// Name: filter.
+	// Name restricts the list to health monitors with one of these names.
 	Name []string `json:"name,omitzero"`
-	// Delay: each 1 to 50 seconds. Filter.
+	// Delay restricts the list to health monitors with one of these delays.
+	// Each 1 to 50 seconds.
 	Delay []int `json:"delay,omitzero"`
-	// MaxRetries: each 1 to 10. Filter.
+	// MaxRetries restricts the list to health monitors with one of these
+	// values of MaxRetries. Each 1 to 10.
 	MaxRetries []int `json:"max_retries,omitzero"`
-	// AdminStateUp: filter.
+	// AdminStateUp restricts the list to health monitors that are on, or with
+	// false to the others.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// MaxRetriesDown: each 1 to 10. Filter.
+	// MaxRetriesDown restricts the list to health monitors with one of these
+	// values of MaxRetriesDown. Each 1 to 10.
 	MaxRetriesDown []int `json:"max_retries_down,omitzero"`
-	// Timeout: 1 to 50 seconds. Filter.
+	// Timeout restricts the list to health monitors with this timeout. 1 to
+	// 50 seconds.
 	Timeout int `json:"timeout,omitzero"`
-	// Type: filter.
+	// Type restricts the list to health monitors of these types.
 	Type []HealthMonitorType `json:"type,omitzero"`
-	// ExpectedCodes: each 1 to 64 characters. Filter.
+	// ExpectedCodes restricts the list to health monitors that expect one of
+	// these codes. Each 1 to 64 characters.
 	ExpectedCodes []string `json:"expected_codes,omitzero"`
-	// URLPath: each 1 to 80 characters. Filter.
+	// URLPath restricts the list to health monitors that ask for one of these
+	// paths. Each 1 to 80 characters.
 	URLPath []string `json:"url_path,omitzero"`
-	// HTTPMethod: filter.
+	// HTTPMethod restricts the list to health monitors with one of these HTTP
+	// methods.
 	HTTPMethod []HTTPMethod `json:"http_method,omitzero"`
-	// EnterpriseProjectID: filter.
+	// EnterpriseProjectID restricts the list to health monitors of these
+	// enterprise projects.
 	EnterpriseProjectID []string `json:"enterprise_project_id,omitzero"`
 }
 
@@ -161,8 +177,12 @@ type ListHealthMonitorsRequest struct {
 type ListHealthMonitorsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID      string          `json:"request_id,omitzero"`
-	PageInfo       PageInfo        `json:"page_info,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// HealthMonitors lists the health monitors of this page.
 	HealthMonitors []HealthMonitor `json:"healthmonitors,omitzero"`
 }
 
@@ -192,7 +212,7 @@ func (c *Client) ShowHealthMonitor(ctx context.Context, req ShowHealthMonitorReq
 
 // ShowHealthMonitorRequest is the request of [Client.ShowHealthMonitor].
 type ShowHealthMonitorRequest struct {
-	// HealthMonitorID is required.
+	// HealthMonitorID names the health monitor. Required.
 	HealthMonitorID string `json:"healthmonitor_id"`
 }
 
@@ -200,7 +220,10 @@ type ShowHealthMonitorRequest struct {
 type ShowHealthMonitorResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID     string        `json:"request_id,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// HealthMonitor is the health monitor.
 	HealthMonitor HealthMonitor `json:"healthmonitor,omitzero"`
 }
 
@@ -241,9 +264,9 @@ func (c *Client) UpdateHealthMonitor(ctx context.Context, req UpdateHealthMonito
 
 // UpdateHealthMonitorRequest is the request of [Client.UpdateHealthMonitor].
 type UpdateHealthMonitorRequest struct {
-	// HealthMonitorID is required.
+	// HealthMonitorID names the health monitor. Required.
 	HealthMonitorID string `json:"healthmonitor_id"`
-	// HealthMonitor is required.
+	// HealthMonitor is what to change. Required.
 	HealthMonitor HealthMonitorUpdate `json:"healthmonitor"`
 }
 
@@ -251,7 +274,10 @@ type UpdateHealthMonitorRequest struct {
 type UpdateHealthMonitorResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID     string        `json:"request_id,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// HealthMonitor is the health monitor.
 	HealthMonitor HealthMonitor `json:"healthmonitor,omitzero"`
 }
 
@@ -288,7 +314,7 @@ func (c *Client) DeleteHealthMonitor(ctx context.Context, req DeleteHealthMonito
 
 // DeleteHealthMonitorRequest is the request of [Client.DeleteHealthMonitor].
 type DeleteHealthMonitorRequest struct {
-	// HealthMonitorID is required.
+	// HealthMonitorID names the health monitor to delete. Required.
 	HealthMonitorID string `json:"healthmonitor_id"`
 }
 

@@ -6,107 +6,140 @@ import (
 	"github.com/cloudlb/cloudlb"
 )
 
-// HealthMonitor is what CreateHealthMonitor, ListHealthMonitors,
-// ShowHealthMonitor, UpdateHealthMonitor and 3 more answer with.
+// HealthMonitor is a health monitor: how the members of a pool are checked.
+// It is part of the replies to CreateHealthMonitor, ListHealthMonitors,
+// ShowHealthMonitor, UpdateHealthMonitor and 3 more.
 type HealthMonitor struct {
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp says whether the members are checked.
 	AdminStateUp bool `json:"admin_state_up"`
-	// Delay: 1 to 50 seconds.
+	// Delay is the time from one check of a member to the next, in seconds.
 	Delay int `json:"delay"`
-	// DomainName: 1 to 100 characters. Null = LB VIP.
+	// DomainName is the host name that a check asks for; empty is the address
+	// of the load balancer.
 	DomainName string `json:"domain_name,omitzero"`
-	// ExpectedCodes: 1 to 64 characters. Single, list or range; default 200,
-	// gRPC 0.
-	ExpectedCodes string     `json:"expected_codes,omitzero"`
-	HTTPMethod    HTTPMethod `json:"http_method,omitzero"`
-	ID            string     `json:"id,omitzero"`
-	// MaxRetries: 1 to 10.
+	// ExpectedCodes is what a healthy member answers: one status code, a list
+	// (200,202) or a range (200-204). The service's default is 200, for gRPC
+	// 0.
+	ExpectedCodes string `json:"expected_codes,omitzero"`
+	// HTTPMethod is the HTTP method of a check.
+	HTTPMethod HTTPMethod `json:"http_method,omitzero"`
+	// ID names the health monitor.
+	ID string `json:"id,omitzero"`
+	// MaxRetries is how many checks in a row must pass before a member counts
+	// as healthy.
 	MaxRetries int `json:"max_retries"`
-	// MaxRetriesDown: 1 to 10.
+	// MaxRetriesDown is how many checks in a row must fail before a member
+	// counts as unhealthy.
 	MaxRetriesDown int `json:"max_retries_down"`
-	// MonitorPort: 1 to 65535. Null = server port; mandatory when
-	// any_port_enable; non-zero for IP pools.
-	MonitorPort int         `json:"monitor_port"`
-	Name        string      `json:"name,omitzero"`
-	Pools       []Reference `json:"pools,omitzero"`
-	// ProjectID: URL value wins.
+	// MonitorPort is the port to check; 0 is the port of each member.
+	MonitorPort int `json:"monitor_port"`
+	// Name is the health monitor's name.
+	Name string `json:"name,omitzero"`
+	// Pools lists the pools whose members are checked.
+	Pools []Reference `json:"pools,omitzero"`
+	// ProjectID names the project.
 	ProjectID string `json:"project_id,omitzero"`
-	// Timeout: 1 to 50 seconds. Below delay recommended.
-	Timeout int               `json:"timeout"`
-	Type    HealthMonitorType `json:"type,omitzero"`
-	// URLPath: 1 to 80 characters. Starts with /.
+	// Timeout is how long a check waits for the reply. It should be shorter
+	// than Delay. In seconds.
+	Timeout int `json:"timeout"`
+	// Type is the protocol of a check.
+	Type HealthMonitorType `json:"type,omitzero"`
+	// URLPath is the path that a check asks for. It starts with /.
 	URLPath string `json:"url_path,omitzero"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdatedAt string `json:"updated_at,omitzero"`
 }
 
-// HealthMonitorSpec is part of the request of CreateHealthMonitor.
+// HealthMonitorSpec is a health monitor to create. It is part of the request
+// of CreateHealthMonitor.
 type HealthMonitorSpec struct {
-	// AdminStateUp: default true. False disables checking.
+	// AdminStateUp says whether the members are checked. Default true.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// Delay: required, 1 to 50 seconds.
+	// Delay is the time from one check of a member to the next. Required, 1
+	// to 50 seconds.
 	Delay int `json:"delay"`
-	// DomainName: 1 to 100 characters. Null = LB VIP. Ignored when type not
-	// in [HTTP,HTTPS].
+	// DomainName is the host name that a check asks for. Without one it is
+	// the address of the load balancer. 1 to 100 characters. Ignored when
+	// Type is neither HTTP nor HTTPS.
 	DomainName string `json:"domain_name,omitzero"`
-	// ExpectedCodes: 1 to 64 characters. Single, list or range; default 200,
-	// gRPC 0. Ignored when type not in [HTTP,HTTPS,GRPC].
+	// ExpectedCodes is what a healthy member answers: one status code, a list
+	// (200,202) or a range (200-204). The service's default is 200, for gRPC
+	// 0. 1 to 64 characters. Ignored when Type is none of HTTP, HTTPS and
+	// GRPC.
 	ExpectedCodes string `json:"expected_codes,omitzero"`
-	// HTTPMethod: 1 to 16 characters, default GET. Ignored when type not in
-	// [HTTP,HTTPS].
+	// HTTPMethod is the HTTP method of a check. Default [HTTPMethodGET].
+	// Ignored when Type is neither HTTP nor HTTPS.
 	HTTPMethod HTTPMethod `json:"http_method,omitzero"`
-	// MaxRetries: required, 1 to 10.
+	// MaxRetries is how many checks in a row must pass before a member counts
+	// as healthy. Required, 1 to 10.
 	MaxRetries int `json:"max_retries"`
-	// MaxRetriesDown: 1 to 10, default 3.
+	// MaxRetriesDown is how many checks in a row must fail before a member
+	// counts as unhealthy. 1 to 10, default 3.
 	MaxRetriesDown int `json:"max_retries_down,omitzero"`
-	// MonitorPort: 1 to 65535. Null = server port; mandatory when
-	// any_port_enable; non-zero for IP pools.
+	// MonitorPort is the port to check. Without one it is the port of each
+	// member; pools with AnyPortEnable and pools of protocol IP need one. 1
+	// to 65535.
 	MonitorPort int `json:"monitor_port,omitzero"`
-	// Name: 0 to 255 characters.
+	// Name is the health monitor's name. At most 255 characters.
 	Name string `json:"name,omitzero"`
-	// PoolID is required.
+	// PoolID names the pool whose members are checked. Required.
 	PoolID string `json:"pool_id"`
-	// ProjectID: 1 to 32 characters. URL value wins.
+	// ProjectID names the project. It is not needed: that of the client
+	// counts. 1 to 32 characters.
 	ProjectID string `json:"project_id,omitzero"`
-	// Timeout: required, 1 to 50 seconds. Below delay recommended.
+	// Timeout is how long a check waits for the reply. It should be shorter
+	// than Delay. Required, 1 to 50 seconds.
 	Timeout int `json:"timeout"`
-	// Type is required. QUIC/UDP pools: UDP_CONNECT only; TCP/IP pools:
-	// TCP/HTTP/HTTPS.
+	// Type is the protocol of a check. Pools of protocol UDP and QUIC take
+	// UDP_CONNECT only, those of TCP and IP take TCP, HTTP and HTTPS.
+	// Required.
 	Type HealthMonitorType `json:"type"`
-	// URLPath: 1 to 80 characters, default /. Starts with /. Ignored when
-	// type not in [HTTP,HTTPS].
+	// URLPath is the path that a check asks for. It starts with /. 1 to 80
+	// characters, default /. Ignored when Type is neither HTTP nor HTTPS.
 	URLPath string `json:"url_path,omitzero"`
 }
 
-// HealthMonitorUpdate is part of the request of UpdateHealthMonitor.
+// HealthMonitorUpdate is what to change of a health monitor. What is left out
+// stays as it is. It is part of the request of UpdateHealthMonitor.
 type HealthMonitorUpdate struct {
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp says whether the members are checked.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// Delay: 1 to 50 seconds.
+	// Delay is the time from one check of a member to the next. 1 to 50
+	// seconds.
 	Delay int `json:"delay,omitzero"`
-	// DomainName: 1 to 100 characters. Null = LB VIP. Ignored when type not
-	// in [HTTP,HTTPS]. cloudlb.Null resets it.
+	// DomainName is the host name that a check asks for; null is the address
+	// of the load balancer. 1 to 100 characters. Ignored when Type is neither
+	// HTTP nor HTTPS. [cloudlb.Null] resets it.
 	DomainName cloudlb.Nullable[string] `json:"domain_name,omitzero"`
-	// ExpectedCodes: 1 to 64 characters. Single, list or range; default 200,
-	// gRPC 0. Ignored when type not in [HTTP,HTTPS,GRPC].
+	// ExpectedCodes is what a healthy member answers: one status code, a list
+	// (200,202) or a range (200-204). The service's default is 200, for gRPC
+	// 0. 1 to 64 characters. Ignored when Type is none of HTTP, HTTPS and
+	// GRPC.
 	ExpectedCodes string `json:"expected_codes,omitzero"`
-	// HTTPMethod: 1 to 16 characters. Ignored when type not in [HTTP,HTTPS].
+	// HTTPMethod is the HTTP method of a check. Ignored when Type is neither
+	// HTTP nor HTTPS.
 	HTTPMethod HTTPMethod `json:"http_method,omitzero"`
-	// MaxRetries: 1 to 10.
+	// MaxRetries is how many checks in a row must pass before a member counts
+	// as healthy. 1 to 10.
 	MaxRetries int `json:"max_retries,omitzero"`
-	// MaxRetriesDown: 1 to 10.
+	// MaxRetriesDown is how many checks in a row must fail before a member
+	// counts as unhealthy. 1 to 10.
 	MaxRetriesDown int `json:"max_retries_down,omitzero"`
-	// MonitorPort: 1 to 65535. Null = server port; mandatory when
-	// any_port_enable; non-zero for IP pools. cloudlb.Null resets it.
+	// MonitorPort is the port to check; null is the port of each member.
+	// Pools with AnyPortEnable and pools of protocol IP need one. 1 to 65535.
+	// [cloudlb.Null] resets it.
 	MonitorPort cloudlb.Nullable[int] `json:"monitor_port,omitzero"`
-	// Name: 0 to 255 characters.
+	// Name is the health monitor's name. At most 255 characters.
 	Name *string `json:"name,omitzero"`
-	// Timeout: 1 to 50 seconds. Below delay recommended.
+	// Timeout is how long a check waits for the reply. It should be shorter
+	// than Delay. 1 to 50 seconds.
 	Timeout int `json:"timeout,omitzero"`
-	// URLPath: 1 to 80 characters. Starts with /. Ignored when type not in
-	// [HTTP,HTTPS].
-	URLPath string            `json:"url_path,omitzero"`
-	Type    HealthMonitorType `json:"type,omitzero"`
+	// URLPath is the path that a check asks for. It starts with /. 1 to 80
+	// characters. Ignored when Type is neither HTTP nor HTTPS.
+	URLPath string `json:"url_path,omitzero"`
+	// Type is the protocol of a check.
+	Type HealthMonitorType `json:"type,omitzero"`
 }

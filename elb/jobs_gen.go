@@ -59,24 +59,26 @@ func (c *Client) Jobs(ctx context.Context, req ListJobsRequest, opts ...cloudlb.
 
 // ListJobsRequest is the request of [Client.ListJobs].
 type ListJobsRequest struct {
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// JobID: filter.
+	// JobID restricts the list to jobs with this ID.
 	JobID string `json:"job_id,omitzero"`
-	// JobType: filter.
+	// JobType restricts the list to jobs of this type.
 	JobType JobType `json:"job_type,omitzero"`
-	// Status: filter.
+	// Status restricts the list to jobs in this state.
 	Status JobStatus `json:"status,omitzero"`
-	// ErrorCode: filter.
+	// ErrorCode restricts the list to jobs that failed with this code.
 	ErrorCode string `json:"error_code,omitzero"`
-	// ResourceID: filter.
+	// ResourceID restricts the list to jobs on this resource.
 	ResourceID string `json:"resource_id,omitzero"`
-	// BeginTime: filter.
+	// BeginTime restricts the list to jobs that began at this time.
 	BeginTime string `json:"begin_time,omitzero"`
 }
 
@@ -84,9 +86,13 @@ type ListJobsRequest struct {
 type ListJobsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Jobs      []Job    `json:"jobs,omitzero"`
-	PageInfo  PageInfo `json:"page_info,omitzero"`
-	RequestID string   `json:"request_id,omitzero"`
+	// Jobs lists the jobs of this page.
+	Jobs []Job `json:"jobs,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
 }
 
 // ShowJob reads one job with its sub-jobs.
@@ -115,7 +121,7 @@ func (c *Client) ShowJob(ctx context.Context, req ShowJobRequest, opts ...cloudl
 
 // ShowJobRequest is the request of [Client.ShowJob].
 type ShowJobRequest struct {
-	// JobID is required.
+	// JobID names the job. Required.
 	JobID string `json:"job_id"`
 }
 
@@ -123,6 +129,9 @@ type ShowJobRequest struct {
 type ShowJobResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Job       Job    `json:"job,omitzero"`
+	// Job is the job.
+	Job Job `json:"job,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
 }

@@ -2,38 +2,61 @@
 
 package elb
 
-// Job is what ListJobs and ShowJob answer with.
+// Job is a job of the service. It is part of the replies to ListJobs and
+// ShowJob.
 type Job struct {
-	Status    JobStatus `json:"status,omitzero"`
-	BeginTime string    `json:"begin_time,omitzero"`
-	EndTime   string    `json:"end_time,omitzero"`
-	JobID     string    `json:"job_id,omitzero"`
-	JobType   string    `json:"job_type,omitzero"`
-	ErrorCode string    `json:"error_code,omitzero"`
-	ErrorMsg  string    `json:"error_msg,omitzero"`
-	// ProjectID: URL value wins.
-	ProjectID  string   `json:"project_id,omitzero"`
-	ResourceID string   `json:"resource_id,omitzero"`
-	SubJobs    []SubJob `json:"sub_jobs,omitzero"`
+	// Status is how far the job has come.
+	Status JobStatus `json:"status,omitzero"`
+	// BeginTime is when the job began.
+	BeginTime string `json:"begin_time,omitzero"`
+	// EndTime is when the job ended.
+	EndTime string `json:"end_time,omitzero"`
+	// JobID names the job.
+	JobID string `json:"job_id,omitzero"`
+	// JobType is what the job does.
+	JobType string `json:"job_type,omitzero"`
+	// ErrorCode is the code of what went wrong.
+	ErrorCode string `json:"error_code,omitzero"`
+	// ErrorMsg says what went wrong.
+	ErrorMsg string `json:"error_msg,omitzero"`
+	// ProjectID names the project.
+	ProjectID string `json:"project_id,omitzero"`
+	// ResourceID names the resource that the job works on.
+	ResourceID string `json:"resource_id,omitzero"`
+	// SubJobs lists the parts of the job.
+	SubJobs []SubJob `json:"sub_jobs,omitzero"`
 }
 
-// JobEntity is what ListJobs and ShowJob answer with.
+// JobEntity is a resource that a part of a job works on. It is part of the
+// replies to ListJobs and ShowJob.
 type JobEntity struct {
-	ResourceID   string          `json:"resource_id,omitzero"`
+	// ResourceID names the resource.
+	ResourceID string `json:"resource_id,omitzero"`
+	// ResourceType is the kind of the resource.
 	ResourceType JobResourceType `json:"resource_type,omitzero"`
 }
 
-// SubJob is what ListJobs and ShowJob answer with.
+// SubJob is a part of a job. It is part of the replies to ListJobs and
+// ShowJob.
 type SubJob struct {
-	Status    JobStatus `json:"status,omitzero"`
-	BeginTime string    `json:"begin_time,omitzero"`
-	EndTime   string    `json:"end_time,omitzero"`
-	JobID     string    `json:"job_id,omitzero"`
-	JobType   string    `json:"job_type,omitzero"`
-	ErrorCode string    `json:"error_code,omitzero"`
-	ErrorMsg  string    `json:"error_msg,omitzero"`
-	// ProjectID: URL value wins.
-	ProjectID  string      `json:"project_id,omitzero"`
-	ResourceID string      `json:"resource_id,omitzero"`
-	Entities   []JobEntity `json:"entities,omitzero"`
+	// Status is how far the job has come.
+	Status JobStatus `json:"status,omitzero"`
+	// BeginTime is when the job began.
+	BeginTime string `json:"begin_time,omitzero"`
+	// EndTime is when the job ended.
+	EndTime string `json:"end_time,omitzero"`
+	// JobID names the job.
+	JobID string `json:"job_id,omitzero"`
+	// JobType is what the job does.
+	JobType string `json:"job_type,omitzero"`
+	// ErrorCode is the code of what went wrong.
+	ErrorCode string `json:"error_code,omitzero"`
+	// ErrorMsg says what went wrong.
+	ErrorMsg string `json:"error_msg,omitzero"`
+	// ProjectID names the project.
+	ProjectID string `json:"project_id,omitzero"`
+	// ResourceID names the resource that the job works on.
+	ResourceID string `json:"resource_id,omitzero"`
+	// Entities lists the resources that it works on.
+	Entities []JobEntity `json:"entities,omitzero"`
 }

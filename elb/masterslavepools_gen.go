@@ -42,7 +42,7 @@ func (c *Client) CreateMasterSlavePool(ctx context.Context, req CreateMasterSlav
 // CreateMasterSlavePoolRequest is the request of
 // [Client.CreateMasterSlavePool].
 type CreateMasterSlavePoolRequest struct {
-	// Pool is required.
+	// Pool is the pool to create. Required.
 	Pool MasterSlavePoolSpec `json:"pool"`
 }
 
@@ -51,8 +51,11 @@ type CreateMasterSlavePoolRequest struct {
 type CreateMasterSlavePoolResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string          `json:"request_id,omitzero"`
-	Pool      MasterSlavePool `json:"pool,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Pool is the pool.
+	Pool MasterSlavePool `json:"pool,omitzero"`
 }
 
 func (r *CreateMasterSlavePoolResponse) missing() string {
@@ -128,46 +131,54 @@ func (c *Client) MasterSlavePools(ctx context.Context, req ListMasterSlavePoolsR
 // ListMasterSlavePoolsRequest is the request of
 // [Client.ListMasterSlavePools].
 type ListMasterSlavePoolsRequest struct {
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// Description: filter.
+	// Description restricts the list to pools with one of these descriptions.
 	Description []string `json:"description,omitzero"`
-	// HealthMonitorID: filter.
+	// HealthMonitorID restricts the list to pools with one of these health
+	// monitors.
 	HealthMonitorID []string `json:"healthmonitor_id,omitzero"`
-	// ID: filter.
+	// ID restricts the list to pools with one of these IDs.
 	ID []string `json:"id,omitzero"`
-	// Name: filter.
+	// Name restricts the list to pools with one of these names.
 	Name []string `json:"name,omitzero"`
-	// LoadBalancerID: filter.
+	// LoadBalancerID restricts the list to pools of these load balancers.
 	LoadBalancerID []string `json:"loadbalancer_id,omitzero"`
-	// Protocol: filter.
+	// Protocol restricts the list to pools of these protocols.
 	Protocol []Protocol `json:"protocol,omitzero"`
-	// LBAlgorithm: filter.
+	// LBAlgorithm restricts the list to pools with one of these algorithms.
 	LBAlgorithm []LBAlgorithm `json:"lb_algorithm,omitzero"`
-	// EnterpriseProjectID: filter.
+	// EnterpriseProjectID restricts the list to pools of these enterprise
+	// projects.
 	EnterpriseProjectID []string `json:"enterprise_project_id,omitzero"`
-	// IPVersion: filter.
+	// IPVersion restricts the list to pools with one of these versions of IP.
 	IPVersion []IPVersion `json:"ip_version,omitzero"`
-	// MemberAddress: filter.
+	// MemberAddress restricts the list to pools with a member at one of these
+	// addresses.
 	MemberAddress []string `json:"member_address,omitzero"`
-	// MemberDeviceID: filter.
+	// MemberDeviceID restricts the list to pools with a member on one of
+	// these devices.
 	MemberDeviceID []string `json:"member_device_id,omitzero"`
-	// ListenerID: filter.
+	// ListenerID restricts the list to pools of these listeners.
 	ListenerID []string `json:"listener_id,omitzero"`
-	// MemberInstanceID: filter.
+	// MemberInstanceID restricts the list to pools with a member on one of
+	// these ECS instances.
 	MemberInstanceID []string `json:"member_instance_id,omitzero"`
-	// VpcID: filter.
+	// VpcID restricts the list to pools in one of these VPCs.
 	VpcID []string `json:"vpc_id,omitzero"`
-	// Type: filter.
+	// Type restricts the list to pools of these types.
 	Type []string `json:"type,omitzero"`
-	// ConnectionDrain: filter.
+	// ConnectionDrain restricts the list to pools with connection draining
+	// on, or with false to the others.
 	ConnectionDrain *bool `json:"connection_drain,omitzero"`
-	// PublicBorderGroup: filter.
+	// PublicBorderGroup restricts the list to pools of these border groups.
 	PublicBorderGroup []string `json:"public_border_group,omitzero"`
 }
 
@@ -175,9 +186,13 @@ type ListMasterSlavePoolsRequest struct {
 type ListMasterSlavePoolsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string            `json:"request_id,omitzero"`
-	PageInfo  PageInfo          `json:"page_info,omitzero"`
-	Pools     []MasterSlavePool `json:"pools,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// Pools lists the pools of this page.
+	Pools []MasterSlavePool `json:"pools,omitzero"`
 }
 
 // ShowMasterSlavePool reads one active/standby pool with its members.
@@ -206,7 +221,7 @@ func (c *Client) ShowMasterSlavePool(ctx context.Context, req ShowMasterSlavePoo
 
 // ShowMasterSlavePoolRequest is the request of [Client.ShowMasterSlavePool].
 type ShowMasterSlavePoolRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -214,8 +229,11 @@ type ShowMasterSlavePoolRequest struct {
 type ShowMasterSlavePoolResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string          `json:"request_id,omitzero"`
-	Pool      MasterSlavePool `json:"pool,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Pool is the pool.
+	Pool MasterSlavePool `json:"pool,omitzero"`
 }
 
 func (r *ShowMasterSlavePoolResponse) missing() string {
@@ -251,7 +269,7 @@ func (c *Client) DeleteMasterSlavePool(ctx context.Context, req DeleteMasterSlav
 // DeleteMasterSlavePoolRequest is the request of
 // [Client.DeleteMasterSlavePool].
 type DeleteMasterSlavePoolRequest struct {
-	// PoolID is required.
+	// PoolID names the pool to delete. Required.
 	PoolID string `json:"pool_id"`
 }
 

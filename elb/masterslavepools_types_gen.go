@@ -2,144 +2,216 @@
 
 package elb
 
-// MasterSlaveHealthMonitorSpec is part of the request of
-// CreateMasterSlavePool.
+// MasterSlaveHealthMonitorSpec is the health monitor of a new active/standby
+// pool. It is part of the request of CreateMasterSlavePool.
 type MasterSlaveHealthMonitorSpec struct {
-	// Delay: required, 1 to 50 seconds.
+	// Delay is the time from one check of a member to the next. Required, 1
+	// to 50 seconds.
 	Delay int `json:"delay"`
-	// DomainName: 1 to 100 characters. Null = LB VIP. Ignored when type not
-	// in [HTTP,HTTPS].
+	// DomainName is the host name that a check asks for. Without one it is
+	// the address of the load balancer. 1 to 100 characters. Ignored when
+	// Type is neither HTTP nor HTTPS.
 	DomainName string `json:"domain_name,omitzero"`
-	// ExpectedCodes: 1 to 64 characters. Single, list or range; default 200,
-	// gRPC 0. Ignored when type not in [HTTP,HTTPS,GRPC].
+	// ExpectedCodes is what a healthy member answers: one status code, a list
+	// (200,202) or a range (200-204). The service's default is 200, for gRPC
+	// 0. 1 to 64 characters. Ignored when Type is none of HTTP, HTTPS and
+	// GRPC.
 	ExpectedCodes string `json:"expected_codes,omitzero"`
-	// HTTPMethod: default GET. Ignored when type not in [HTTP,HTTPS].
+	// HTTPMethod is the HTTP method of a check. Default [HTTPMethodGET].
+	// Ignored when Type is neither HTTP nor HTTPS.
 	HTTPMethod HTTPMethod `json:"http_method,omitzero"`
-	// MaxRetries: required, 1 to 10.
+	// MaxRetries is how many checks in a row must pass before a member counts
+	// as healthy. Required, 1 to 10.
 	MaxRetries int `json:"max_retries"`
-	// MaxRetriesDown: 1 to 10, default 3.
+	// MaxRetriesDown is how many checks in a row must fail before a member
+	// counts as unhealthy. 1 to 10, default 3.
 	MaxRetriesDown int `json:"max_retries_down,omitzero"`
-	// MonitorPort: 1 to 65535. Null = server port; mandatory when
-	// any_port_enable; non-zero for IP pools.
-	MonitorPort int    `json:"monitor_port,omitzero"`
-	Name        string `json:"name,omitzero"`
-	// Timeout: required, 1 to 50 seconds. Below delay recommended.
+	// MonitorPort is the port to check. Without one it is the port of each
+	// member; pools with AnyPortEnable and pools of protocol IP need one. 1
+	// to 65535.
+	MonitorPort int `json:"monitor_port,omitzero"`
+	// Name is the health monitor's name.
+	Name string `json:"name,omitzero"`
+	// Timeout is how long a check waits for the reply. It should be shorter
+	// than Delay. Required, 1 to 50 seconds.
 	Timeout int `json:"timeout"`
-	// Type is required.
+	// Type is the protocol of a check. Required, TCP, UDP_CONNECT, HTTP or
+	// HTTPS.
 	Type HealthMonitorType `json:"type"`
-	// URLPath: 1 to 80 characters, default /. Starts with /. Ignored when
-	// type not in [HTTP,HTTPS].
+	// URLPath is the path that a check asks for. It starts with /. 1 to 80
+	// characters, default /. Ignored when Type is neither HTTP nor HTTPS.
 	URLPath string `json:"url_path,omitzero"`
 }
 
-// MasterSlaveMember is what CreateMasterSlavePool, ListMasterSlavePools and
-// ShowMasterSlavePool answer with.
+// MasterSlaveMember is one of the two members of an active/standby pool. It
+// is part of the replies to CreateMasterSlavePool, ListMasterSlavePools and
+// ShowMasterSlavePool.
 type MasterSlaveMember struct {
-	ID   string `json:"id,omitzero"`
+	// ID names the member.
+	ID string `json:"id,omitzero"`
+	// Name is the member's name.
 	Name string `json:"name,omitzero"`
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp is the administrative state; it follows the ECS instance.
 	AdminStateUp bool `json:"admin_state_up"`
-	// SubnetCIDRID: 1 to 36 characters. Neutron_subnet_id for IPv4,
-	// neutron_network_id for IPv6.
+	// SubnetCIDRID names the subnet of the address: the neutron_subnet_id of
+	// an IPv4 subnet, the neutron_network_id of an IPv6 one.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// ProtocolPort: 0 to 65535. 1-65535; 0 for IP pools or any-port pools; no
-	// effect when any_port_enable.
+	// ProtocolPort is the port of the member that gets the traffic, 0 in
+	// pools of protocol IP and in pools with AnyPortEnable.
 	ProtocolPort int `json:"protocol_port"`
-	// Address: 1 to 64 characters.
-	Address         string                 `json:"address,omitzero"`
-	IPVersion       IPVersion              `json:"ip_version,omitzero"`
-	DeviceOwner     string                 `json:"device_owner,omitzero"`
-	DeviceID        string                 `json:"device_id,omitzero"`
-	OperatingStatus MemberOperatingStatus  `json:"operating_status,omitzero"`
-	Reason          HealthReason           `json:"reason,omitzero"`
-	MemberType      MemberType             `json:"member_type,omitzero"`
-	InstanceID      string                 `json:"instance_id,omitzero"`
-	Role            MemberRole             `json:"role,omitzero"`
-	Status          []MemberListenerStatus `json:"status,omitzero"`
+	// Address is the member's address.
+	Address string `json:"address,omitzero"`
+	// IPVersion is the version of IP of the address.
+	IPVersion IPVersion `json:"ip_version,omitzero"`
+	// DeviceOwner is what owns the member's network port.
+	DeviceOwner string `json:"device_owner,omitzero"`
+	// DeviceID names the device that owns the member's network port.
+	DeviceID string `json:"device_id,omitzero"`
+	// OperatingStatus is the state of the member's health.
+	OperatingStatus MemberOperatingStatus `json:"operating_status,omitzero"`
+	// Reason says why the health check fails.
+	Reason HealthReason `json:"reason,omitzero"`
+	// MemberType says whether the member is a server of the VPC or an IP
+	// address.
+	MemberType MemberType `json:"member_type,omitzero"`
+	// InstanceID names the ECS instance of the member; empty for an IP
+	// address.
+	InstanceID string `json:"instance_id,omitzero"`
+	// Role says whether the member is the active (master) or the standby
+	// (slave) one.
+	Role MemberRole `json:"role,omitzero"`
+	// Status is the health by listener, where the member is behind several.
+	Status []MemberListenerStatus `json:"status,omitzero"`
 }
 
-// MasterSlaveMemberSpec is part of the request of CreateMasterSlavePool.
+// MasterSlaveMemberSpec is one of the two members of a new active/standby
+// pool. It is part of the request of CreateMasterSlavePool.
 type MasterSlaveMemberSpec struct {
-	// Address: required, 1 to 64 characters. Private IPv4 only when
-	// subnet_cidr_id is empty; else IPv4/IPv6 inside that subnet.
+	// Address is the member's address. Without SubnetCIDRID it must be a
+	// private IPv4 address, with it an IPv4 or IPv6 address of that subnet.
+	// Required, 1 to 64 characters.
 	Address string `json:"address"`
-	// AdminStateUp: for members the real value follows the ECS.
-	AdminStateUp *bool  `json:"admin_state_up,omitzero"`
-	Name         string `json:"name,omitzero"`
-	// ProtocolPort: 0 to 65535. 1-65535; 0 for IP pools or any-port pools; no
-	// effect when any_port_enable.
+	// AdminStateUp is the administrative state. Whatever is set, its real
+	// value follows the ECS instance.
+	AdminStateUp *bool `json:"admin_state_up,omitzero"`
+	// Name is the member's name.
+	Name string `json:"name,omitzero"`
+	// ProtocolPort is the port of the member that gets the traffic. It is 0
+	// in pools of protocol IP and may be 0 in pools with AnyPortEnable, where
+	// it has no effect. 0 to 65535.
 	ProtocolPort *int `json:"protocol_port,omitzero"`
-	// SubnetCIDRID: 1 to 36 characters. Neutron_subnet_id for IPv4,
-	// neutron_network_id for IPv6. Required when load balancer
-	// ip_target_enable=false.
+	// SubnetCIDRID names the subnet of the address: the neutron_subnet_id of
+	// an IPv4 subnet, the neutron_network_id of an IPv6 one. 1 to 36
+	// characters. Required when the load balancer's ip_target_enable is
+	// false.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// Role is required.
+	// Role says whether the member is the active (master) or the standby
+	// (slave) one. Required.
 	Role MemberRole `json:"role"`
 }
 
-// MasterSlavePool is what CreateMasterSlavePool, ListMasterSlavePools and
-// ShowMasterSlavePool answer with.
+// MasterSlavePool is an active/standby pool. It is part of the replies to
+// CreateMasterSlavePool, ListMasterSlavePools and ShowMasterSlavePool.
 type MasterSlavePool struct {
-	Description   string              `json:"description,omitzero"`
-	ID            string              `json:"id,omitzero"`
-	LBAlgorithm   LBAlgorithm         `json:"lb_algorithm,omitzero"`
-	Listeners     []Reference         `json:"listeners,omitzero"`
-	LoadBalancers []Reference         `json:"loadbalancers,omitzero"`
-	Members       []MasterSlaveMember `json:"members,omitzero"`
-	Name          string              `json:"name,omitzero"`
-	// ProjectID: URL value wins.
-	ProjectID          string             `json:"project_id,omitzero"`
-	Protocol           Protocol           `json:"protocol,omitzero"`
+	// Description is a text about the pool.
+	Description string `json:"description,omitzero"`
+	// ID names the pool.
+	ID string `json:"id,omitzero"`
+	// LBAlgorithm is the rule by which requests are spread over the members.
+	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
+	// SOURCE_IP and QUIC_CID ignore the weights of members.
+	LBAlgorithm LBAlgorithm `json:"lb_algorithm,omitzero"`
+	// Listeners lists the listeners that use the pool.
+	Listeners []Reference `json:"listeners,omitzero"`
+	// LoadBalancers lists the load balancers that use the pool.
+	LoadBalancers []Reference `json:"loadbalancers,omitzero"`
+	// Members lists the two members.
+	Members []MasterSlaveMember `json:"members,omitzero"`
+	// Name is the pool's name.
+	Name string `json:"name,omitzero"`
+	// ProjectID names the project.
+	ProjectID string `json:"project_id,omitzero"`
+	// Protocol is the protocol between the load balancer and the members.
+	Protocol Protocol `json:"protocol,omitzero"`
+	// SessionPersistence keeps the requests of one client on one member.
 	SessionPersistence SessionPersistence `json:"session_persistence,omitzero"`
-	IPVersion          IPVersion          `json:"ip_version,omitzero"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// IPVersion is the version of IP of the members.
+	IPVersion IPVersion `json:"ip_version,omitzero"`
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	UpdatedAt string   `json:"updated_at,omitzero"`
-	VpcID     string   `json:"vpc_id,omitzero"`
-	Type      PoolType `json:"type,omitzero"`
-	// EnterpriseProjectID: "0" is the default project in replies; "0" and ""
-	// not accepted on create.
-	EnterpriseProjectID string        `json:"enterprise_project_id,omitzero"`
-	HealthMonitor       HealthMonitor `json:"healthmonitor,omitzero"`
-	// AnyPortEnable: QUIC/TCP/UDP pools only.
-	AnyPortEnable       bool             `json:"any_port_enable"`
-	ConnectionDrain     ConnectionDrain  `json:"connection_drain,omitzero"`
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
+	UpdatedAt string `json:"updated_at,omitzero"`
+	// VpcID names the VPC that the members are in.
+	VpcID string `json:"vpc_id,omitzero"`
+	// Type is what kind of members the pool takes.
+	Type PoolType `json:"type,omitzero"`
+	// EnterpriseProjectID names the enterprise project; "0" is the default
+	// one.
+	EnterpriseProjectID string `json:"enterprise_project_id,omitzero"`
+	// HealthMonitor is the health monitor of the pool.
+	HealthMonitor HealthMonitor `json:"healthmonitor,omitzero"`
+	// AnyPortEnable sends requests to the port of the member that they came
+	// in on. It is for pools of protocol TCP, UDP and QUIC.
+	AnyPortEnable bool `json:"any_port_enable"`
+	// ConnectionDrain keeps the connections of a removed or unhealthy member
+	// for a while.
+	ConnectionDrain ConnectionDrain `json:"connection_drain,omitzero"`
+	// QUICCIDHashStrategy says which bytes of the connection ID LBAlgorithm
+	// QUIC_CID takes its hash over.
 	QUICCIDHashStrategy QUICHashStrategy `json:"quic_cid_hash_strategy,omitzero"`
-	// PublicBorderGroup: center or an edge-site name.
+	// PublicBorderGroup is center or the name of an edge site.
 	PublicBorderGroup string `json:"public_border_group,omitzero"`
 }
 
-// MasterSlavePoolSpec is part of the request of CreateMasterSlavePool.
+// MasterSlavePoolSpec is an active/standby pool to create. It is part of the
+// request of CreateMasterSlavePool.
 type MasterSlavePoolSpec struct {
-	// Description: at most 255 characters.
+	// Description is a text about the pool. At most 255 characters.
 	Description string `json:"description,omitzero"`
-	// LBAlgorithm is required.
-	LBAlgorithm    LBAlgorithm `json:"lb_algorithm"`
-	LoadBalancerID string      `json:"loadbalancer_id,omitzero"`
-	ListenerID     string      `json:"listener_id,omitzero"`
-	// Name: at most 255 characters.
+	// LBAlgorithm is the rule by which requests are spread over the members.
+	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
+	// SOURCE_IP and QUIC_CID ignore the weights of members. Required,
+	// ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP or QUIC_CID.
+	LBAlgorithm LBAlgorithm `json:"lb_algorithm"`
+	// LoadBalancerID names the load balancer that the pool is for.
+	LoadBalancerID string `json:"loadbalancer_id,omitzero"`
+	// ListenerID names the listener that the pool is for.
+	ListenerID string `json:"listener_id,omitzero"`
+	// Name is the pool's name. At most 255 characters.
 	Name string `json:"name,omitzero"`
-	// ProjectID: URL value wins.
+	// ProjectID names the project. It is not needed: that of the client
+	// counts.
 	ProjectID string `json:"project_id,omitzero"`
-	// Protocol is required.
-	Protocol           Protocol                `json:"protocol"`
+	// Protocol is the protocol between the load balancer and the members.
+	// Required, TCP, UDP, QUIC or TLS.
+	Protocol Protocol `json:"protocol"`
+	// SessionPersistence keeps the requests of one client on one member.
 	SessionPersistence *SessionPersistenceSpec `json:"session_persistence,omitzero"`
-	VpcID              string                  `json:"vpc_id,omitzero"`
-	// Type is required.
-	Type      PoolType  `json:"type"`
+	// VpcID names the VPC that the members are in.
+	VpcID string `json:"vpc_id,omitzero"`
+	// Type is what kind of members the pool takes. Required.
+	Type PoolType `json:"type"`
+	// IPVersion is the version of IP of the members.
 	IPVersion IPVersion `json:"ip_version,omitzero"`
-	// Members: required, 2 to 2 elements. Exactly one master and one slave.
+	// Members lists the two members, one with role master and one with slave.
+	// Required, exactly 2. No two have the same Address, ProtocolPort and
+	// SubnetCIDRID.
 	Members []MasterSlaveMemberSpec `json:"members"`
-	// HealthMonitor is required.
+	// HealthMonitor is the health monitor of the pool. Required.
 	HealthMonitor MasterSlaveHealthMonitorSpec `json:"healthmonitor"`
-	// AnyPortEnable: default false. QUIC/TCP/UDP pools only.
-	AnyPortEnable       bool                  `json:"any_port_enable,omitzero"`
-	ConnectionDrain     *ConnectionDrainSpec  `json:"connection_drain,omitzero"`
+	// AnyPortEnable sends requests to the port of the member that they came
+	// in on. It is for pools of protocol TCP, UDP and QUIC.
+	AnyPortEnable bool `json:"any_port_enable,omitzero"`
+	// ConnectionDrain keeps the connections of a removed or unhealthy member
+	// for a while.
+	ConnectionDrain *ConnectionDrainSpec `json:"connection_drain,omitzero"`
+	// QUICCIDHashStrategy says which bytes of the connection ID LBAlgorithm
+	// QUIC_CID takes its hash over.
 	QUICCIDHashStrategy *QUICHashStrategySpec `json:"quic_cid_hash_strategy,omitzero"`
-	// EnterpriseProjectID: "0" is the default project in replies; "0" and ""
-	// not accepted on create.
+	// EnterpriseProjectID names the enterprise project. "0", the default one
+	// in replies, is not accepted here.
 	EnterpriseProjectID string `json:"enterprise_project_id,omitzero"`
-	// PublicBorderGroup: center or an edge-site name.
+	// PublicBorderGroup is center or the name of an edge site.
 	PublicBorderGroup string `json:"public_border_group,omitzero"`
 }

@@ -13,8 +13,7 @@ import (
 // and returns its job id. ShowMemberHealthCheckJob has the result.
 //
 // It calls ELB v3 CreateMemberHealthCheckJob. It has no idempotency token:
-// after an error with OutcomeUnknown read back before calling again. It locks
-// the none while it is carried out.
+// after an error with OutcomeUnknown read back before calling again.
 func (c *Client) CreateMemberHealthCheckJob(ctx context.Context, req CreateMemberHealthCheckJobRequest, opts ...cloudlb.CallOption) (*CreateMemberHealthCheckJobResponse, error) {
 	call := c.begin(&opCreateMemberHealthCheckJob, opts)
 	v := check.Checker{}
@@ -39,8 +38,9 @@ func (c *Client) CreateMemberHealthCheckJob(ctx context.Context, req CreateMembe
 // CreateMemberHealthCheckJobRequest is the request of
 // [Client.CreateMemberHealthCheckJob].
 type CreateMemberHealthCheckJobRequest struct {
-	// MemberID is required.
-	MemberID    string           `json:"member_id"`
+	// MemberID names the member to look into. Required.
+	MemberID string `json:"member_id"`
+	// MemberCheck says what to look into.
 	MemberCheck *MemberCheckSpec `json:"member_check,omitzero"`
 }
 
@@ -49,8 +49,11 @@ type CreateMemberHealthCheckJobRequest struct {
 type CreateMemberHealthCheckJobResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// MemberCheck is the diagnosis.
 	MemberCheck MemberCheck `json:"member_check,omitzero"`
-	RequestID   string      `json:"request_id,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
 }
 
 func (r *CreateMemberHealthCheckJobResponse) missing() string {
@@ -88,7 +91,8 @@ func (c *Client) ShowMemberHealthCheckJob(ctx context.Context, req ShowMemberHea
 // ShowMemberHealthCheckJobRequest is the request of
 // [Client.ShowMemberHealthCheckJob].
 type ShowMemberHealthCheckJobRequest struct {
-	// JobID is required.
+	// JobID names the diagnosis: the JobID that CreateMemberHealthCheckJob
+	// answered with. Required.
 	JobID string `json:"job_id"`
 }
 
@@ -97,8 +101,11 @@ type ShowMemberHealthCheckJobRequest struct {
 type ShowMemberHealthCheckJobResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// MemberCheck is the diagnosis.
 	MemberCheck MemberCheck `json:"member_check,omitzero"`
-	RequestID   string      `json:"request_id,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
 }
 
 func (r *ShowMemberHealthCheckJobResponse) missing() string {

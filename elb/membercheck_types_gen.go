@@ -2,51 +2,77 @@
 
 package elb
 
-// MemberCheck is what CreateMemberHealthCheckJob and ShowMemberHealthCheckJob
-// answer with.
+// MemberCheck is a diagnosis of why a member is unhealthy. It is part of the
+// replies to CreateMemberHealthCheckJob and ShowMemberHealthCheckJob.
 type MemberCheck struct {
-	JobID  string            `json:"job_id,omitzero"`
+	// JobID names the diagnosis.
+	JobID string `json:"job_id,omitzero"`
+	// Status is how far the diagnosis has come.
 	Status MemberCheckStatus `json:"status,omitzero"`
+	// Result is what was found, by subject.
 	Result MemberCheckResult `json:"result,omitzero"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	UpdatedAt            string `json:"updated_at,omitzero"`
-	CheckItemTotalNum    int    `json:"check_item_total_num"`
-	CheckItemFinishedNum int    `json:"check_item_finished_num"`
-	ListenerID           string `json:"listener_id,omitzero"`
-	MemberID             string `json:"member_id,omitzero"`
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
+	UpdatedAt string `json:"updated_at,omitzero"`
+	// CheckItemTotalNum is how many things are looked at.
+	CheckItemTotalNum int `json:"check_item_total_num"`
+	// CheckItemFinishedNum is how many of them are done.
+	CheckItemFinishedNum int `json:"check_item_finished_num"`
+	// ListenerID names the listener.
+	ListenerID string `json:"listener_id,omitzero"`
+	// MemberID names the member.
+	MemberID string `json:"member_id,omitzero"`
 }
 
-// MemberCheckItem is part of the reply to ShowMemberHealthCheckJob.
+// MemberCheckItem is one finding of a diagnosis. It is part of the reply to
+// ShowMemberHealthCheckJob.
 type MemberCheckItem struct {
-	Name           string              `json:"name,omitzero"`
-	Reason         string              `json:"reason,omitzero"`
-	Severity       MemberCheckSeverity `json:"severity,omitzero"`
-	Subject        string              `json:"subject,omitzero"`
-	JobID          string              `json:"job_id,omitzero"`
-	ReasonTemplate string              `json:"reason_template,omitzero"`
-	ReasonParams   []string            `json:"reason_params,omitzero"`
+	// Name is the name of the check.
+	Name string `json:"name,omitzero"`
+	// Reason says what is wrong.
+	Reason string `json:"reason,omitzero"`
+	// Severity is how serious it is.
+	Severity MemberCheckSeverity `json:"severity,omitzero"`
+	// Subject is the part of the diagnosis that it belongs to.
+	Subject string `json:"subject,omitzero"`
+	// JobID names the diagnosis.
+	JobID string `json:"job_id,omitzero"`
+	// ReasonTemplate is Reason with placeholders.
+	ReasonTemplate string `json:"reason_template,omitzero"`
+	// ReasonParams lists the values for the placeholders of ReasonTemplate.
+	ReasonParams []string `json:"reason_params,omitzero"`
 }
 
-// MemberCheckOutcome is part of the reply to ShowMemberHealthCheckJob.
+// MemberCheckOutcome is what a diagnosis found for one subject. It is part of
+// the reply to ShowMemberHealthCheckJob.
 type MemberCheckOutcome struct {
-	CheckResult bool              `json:"check_result"`
-	CheckItems  []MemberCheckItem `json:"check_items,omitzero"`
+	// CheckResult says whether everything was in order.
+	CheckResult bool `json:"check_result"`
+	// CheckItems lists what was found.
+	CheckItems []MemberCheckItem `json:"check_items,omitzero"`
+	// CheckStatus is how far this part has come.
 	CheckStatus MemberCheckStatus `json:"check_status,omitzero"`
 }
 
-// MemberCheckResult is part of the reply to ShowMemberHealthCheckJob.
+// MemberCheckResult is what a diagnosis found, by subject. It is part of the
+// reply to ShowMemberHealthCheckJob.
 type MemberCheckResult struct {
-	Config        MemberCheckOutcome `json:"config,omitzero"`
-	ACL           MemberCheckOutcome `json:"acl,omitzero"`
+	// Config is the outcome for the configuration.
+	Config MemberCheckOutcome `json:"config,omitzero"`
+	// ACL is the outcome for the network ACLs.
+	ACL MemberCheckOutcome `json:"acl,omitzero"`
+	// SecurityGroup is the outcome for the security groups.
 	SecurityGroup MemberCheckOutcome `json:"security_group,omitzero"`
 }
 
-// MemberCheckSpec is part of the request of CreateMemberHealthCheckJob.
+// MemberCheckSpec says what a diagnosis looks into. It is part of the request
+// of CreateMemberHealthCheckJob.
 type MemberCheckSpec struct {
-	// ListenerID is required.
+	// ListenerID names the listener that the member is behind. Required.
 	ListenerID string `json:"listener_id"`
-	// Subject is required.
+	// Subject is what to look into: the security groups, the network ACLs,
+	// the configuration or all of it. Required.
 	Subject MemberCheckSubject `json:"subject"`
 }

@@ -42,9 +42,9 @@ func (c *Client) CreateMember(ctx context.Context, req CreateMemberRequest, opts
 
 // CreateMemberRequest is the request of [Client.CreateMember].
 type CreateMemberRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Member is required. Wrapper object.
+	// Member is the member to add. Required.
 	Member MemberSpec `json:"member"`
 }
 
@@ -52,8 +52,10 @@ type CreateMemberRequest struct {
 type CreateMemberResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	// Member: wrapper object.
+	// Member is the member.
 	Member Member `json:"member,omitzero"`
 }
 
@@ -124,40 +126,50 @@ func (c *Client) Members(ctx context.Context, req ListMembersRequest, opts ...cl
 
 // ListMembersRequest is the request of [Client.ListMembers].
 type ListMembersRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// Name: filter.
+	// Name restricts the list to members with one of these names.
 	Name []string `json:"name,omitzero"`
-	// Weight: each 0 to 100. Filter.
+	// Weight restricts the list to members with one of these weights. Each 0
+	// to 100.
 	Weight []int `json:"weight,omitzero"`
-	// AdminStateUp: filter.
+	// AdminStateUp restricts the list to members with this administrative
+	// state.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// SubnetCIDRID: each 1 to 36 characters. Filter.
+	// SubnetCIDRID restricts the list to members in one of these subnets.
+	// Each 1 to 36 characters.
 	SubnetCIDRID []string `json:"subnet_cidr_id,omitzero"`
-	// Address: each 1 to 64 characters. Filter.
+	// Address restricts the list to members with one of these addresses. Each
+	// 1 to 64 characters.
 	Address []string `json:"address,omitzero"`
-	// ProtocolPort: each 0 to 65535. Filter.
+	// ProtocolPort restricts the list to members with one of these ports.
+	// Each 0 to 65535.
 	ProtocolPort []int `json:"protocol_port,omitzero"`
-	// ID: filter.
+	// ID restricts the list to members with one of these IDs.
 	ID []string `json:"id,omitzero"`
-	// OperatingStatus: filter.
+	// OperatingStatus restricts the list to members in one of these states of
+	// health. Each INITIAL, NO_MONITOR, ONLINE, OFFLINE or UNKNOWN.
 	OperatingStatus []MemberOperatingStatus `json:"operating_status,omitzero"`
-	// EnterpriseProjectID: filter.
+	// EnterpriseProjectID restricts the list to members of these enterprise
+	// projects.
 	EnterpriseProjectID []string `json:"enterprise_project_id,omitzero"`
-	// IPVersion: filter.
+	// IPVersion restricts the list to members with one of these versions of
+	// IP. Each v4 or v6.
 	IPVersion []IPVersion `json:"ip_version,omitzero"`
-	// MemberType: filter.
+	// MemberType restricts the list to members of these types.
 	MemberType []MemberType `json:"member_type,omitzero"`
-	// InstanceID: filter.
+	// InstanceID restricts the list to members of these ECS instances.
 	InstanceID []string `json:"instance_id,omitzero"`
-	// AvailabilityZone: filter.
+	// AvailabilityZone restricts the list to members in one of these zones.
 	AvailabilityZone []string `json:"availability_zone,omitzero"`
 }
 
@@ -165,9 +177,13 @@ type ListMembersRequest struct {
 type ListMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string   `json:"request_id,omitzero"`
-	PageInfo  PageInfo `json:"page_info,omitzero"`
-	Members   []Member `json:"members,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// Members lists the members of this page.
+	Members []Member `json:"members,omitzero"`
 }
 
 // ShowMember reads one member with its health, in total and per listener.
@@ -196,9 +212,9 @@ func (c *Client) ShowMember(ctx context.Context, req ShowMemberRequest, opts ...
 
 // ShowMemberRequest is the request of [Client.ShowMember].
 type ShowMemberRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// MemberID is required.
+	// MemberID names the member. Required.
 	MemberID string `json:"member_id"`
 }
 
@@ -206,8 +222,10 @@ type ShowMemberRequest struct {
 type ShowMemberResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	// Member: wrapper object.
+	// Member is the member.
 	Member Member `json:"member,omitzero"`
 }
 
@@ -248,11 +266,11 @@ func (c *Client) UpdateMember(ctx context.Context, req UpdateMemberRequest, opts
 
 // UpdateMemberRequest is the request of [Client.UpdateMember].
 type UpdateMemberRequest struct {
-	// MemberID is required.
+	// MemberID names the member. Required.
 	MemberID string `json:"member_id"`
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Member is required. Wrapper object.
+	// Member is what to change. Required.
 	Member MemberUpdate `json:"member"`
 }
 
@@ -260,8 +278,10 @@ type UpdateMemberRequest struct {
 type UpdateMemberResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	// Member: wrapper object.
+	// Member is the member.
 	Member Member `json:"member,omitzero"`
 }
 
@@ -298,9 +318,9 @@ func (c *Client) DeleteMember(ctx context.Context, req DeleteMemberRequest, opts
 
 // DeleteMemberRequest is the request of [Client.DeleteMember].
 type DeleteMemberRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// MemberID is required.
+	// MemberID names the member to remove. Required.
 	MemberID string `json:"member_id"`
 }
 
@@ -340,9 +360,10 @@ func (c *Client) BatchCreateMembers(ctx context.Context, req BatchCreateMembersR
 
 // BatchCreateMembersRequest is the request of [Client.BatchCreateMembers].
 type BatchCreateMembersRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Members: required, 1 to 200 elements.
+	// Members lists the members to add. Required, 1 to 200 elements. No two
+	// have the same Address, ProtocolPort and SubnetCIDRID.
 	Members []BatchMemberSpec `json:"members"`
 }
 
@@ -350,8 +371,11 @@ type BatchCreateMembersRequest struct {
 type BatchCreateMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string   `json:"request_id,omitzero"`
-	Members   []Member `json:"members,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Members lists the members, each with its own result in RetStatus.
+	Members []Member `json:"members,omitzero"`
 }
 
 // BatchDeleteMembers removes up to 200 members from a pool, named by id or by
@@ -384,9 +408,9 @@ func (c *Client) BatchDeleteMembers(ctx context.Context, req BatchDeleteMembersR
 
 // BatchDeleteMembersRequest is the request of [Client.BatchDeleteMembers].
 type BatchDeleteMembersRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Members: required, 1 to 200 elements.
+	// Members lists the members to remove. Required, 1 to 200 elements.
 	Members []MemberRef `json:"members"`
 }
 
@@ -394,8 +418,11 @@ type BatchDeleteMembersRequest struct {
 type BatchDeleteMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string          `json:"request_id,omitzero"`
-	Members   []DeletedMember `json:"members,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Members lists the members, each with its own result in RetStatus.
+	Members []DeletedMember `json:"members,omitzero"`
 }
 
 // BatchUpdateMembers changes up to 200 members of a pool. What is left out
@@ -428,9 +455,9 @@ func (c *Client) BatchUpdateMembers(ctx context.Context, req BatchUpdateMembersR
 
 // BatchUpdateMembersRequest is the request of [Client.BatchUpdateMembers].
 type BatchUpdateMembersRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Members: required, 1 to 200 elements.
+	// Members lists the members to change. Required, 1 to 200 elements.
 	Members []BatchMemberUpdate `json:"members"`
 }
 
@@ -438,8 +465,11 @@ type BatchUpdateMembersRequest struct {
 type BatchUpdateMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string   `json:"request_id,omitzero"`
-	Members   []Member `json:"members,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Members lists the members after the change.
+	Members []Member `json:"members,omitzero"`
 }
 
 // ListAllMembers lists the members of all pools of the project with their
@@ -501,36 +531,46 @@ func (c *Client) AllMembers(ctx context.Context, req ListAllMembersRequest, opts
 
 // ListAllMembersRequest is the request of [Client.ListAllMembers].
 type ListAllMembersRequest struct {
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// Name: filter.
+	// Name restricts the list to members with one of these names.
 	Name []string `json:"name,omitzero"`
-	// Weight: each 0 to 100. Filter.
+	// Weight restricts the list to members with one of these weights. Each 0
+	// to 100.
 	Weight []int `json:"weight,omitzero"`
-	// AdminStateUp: filter.
+	// AdminStateUp restricts the list to members with this administrative
+	// state.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// SubnetCIDRID: each 1 to 36 characters. Filter.
+	// SubnetCIDRID restricts the list to members in one of these subnets.
+	// Each 1 to 36 characters.
 	SubnetCIDRID []string `json:"subnet_cidr_id,omitzero"`
-	// Address: each 1 to 64 characters. Filter.
+	// Address restricts the list to members with one of these addresses. Each
+	// 1 to 64 characters.
 	Address []string `json:"address,omitzero"`
-	// ProtocolPort: each 0 to 65535. Filter.
+	// ProtocolPort restricts the list to members with one of these ports.
+	// Each 0 to 65535.
 	ProtocolPort []int `json:"protocol_port,omitzero"`
-	// ID: filter.
+	// ID restricts the list to members with one of these IDs.
 	ID []string `json:"id,omitzero"`
-	// OperatingStatus: filter.
+	// OperatingStatus restricts the list to members in one of these states of
+	// health. Each INITIAL, NO_MONITOR, ONLINE, OFFLINE or UNKNOWN.
 	OperatingStatus []MemberOperatingStatus `json:"operating_status,omitzero"`
-	// EnterpriseProjectID: filter.
+	// EnterpriseProjectID restricts the list to members of these enterprise
+	// projects.
 	EnterpriseProjectID []string `json:"enterprise_project_id,omitzero"`
-	// IPVersion: filter.
+	// IPVersion restricts the list to members with one of these versions of
+	// IP. Each v4 or v6.
 	IPVersion []IPVersion `json:"ip_version,omitzero"`
-	// PoolID: filter.
+	// PoolID restricts the list to members of these pools.
 	PoolID []string `json:"pool_id,omitzero"`
-	// LoadBalancerID: filter.
+	// LoadBalancerID restricts the list to members of these load balancers.
 	LoadBalancerID []string `json:"loadbalancer_id,omitzero"`
 }
 
@@ -538,7 +578,11 @@ type ListAllMembersRequest struct {
 type ListAllMembersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string   `json:"request_id,omitzero"`
-	PageInfo  PageInfo `json:"page_info,omitzero"`
-	Members   []Member `json:"members,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// Members lists the members of this page.
+	Members []Member `json:"members,omitzero"`
 }

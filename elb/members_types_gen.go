@@ -2,168 +2,230 @@
 
 package elb
 
-// BatchMemberSpec is part of the request of BatchCreateMembers.
+// BatchMemberSpec is a member to add to a pool. It is part of the request of
+// BatchCreateMembers.
 type BatchMemberSpec struct {
-	// Name: at most 255 characters.
+	// Name is the member's name. At most 255 characters.
 	Name string `json:"name,omitzero"`
-	// AvailabilityZone: IP members only; mandatory for them when az_affinity
-	// is on.
+	// AvailabilityZone names the zone of the member. It is for members by IP
+	// address only, and required for them when the pool has AZAffinity on.
 	AvailabilityZone string `json:"availability_zone,omitzero"`
-	// Address: required, 1 to 64 characters. Private IPv4 only when
-	// subnet_cidr_id is empty; else IPv4/IPv6 inside that subnet.
+	// Address is the member's address. Without SubnetCIDRID it must be a
+	// private IPv4 address, with it an IPv4 or IPv6 address of that subnet.
+	// Required, 1 to 64 characters.
 	Address string `json:"address"`
-	// ProtocolPort: required, 0 to 65535. 1-65535; 0 for IP pools or any-port
-	// pools; no effect when any_port_enable. Ignored when pool
-	// any_port_enable=true.
+	// ProtocolPort is the port of the member that gets the traffic. It is 0
+	// in pools of protocol IP and may be 0 in pools with AnyPortEnable, where
+	// it has no effect. Required, 0 to 65535. Ignored when the pool's
+	// AnyPortEnable is true.
 	ProtocolPort int `json:"protocol_port"`
-	// SubnetCIDRID: 1 to 36 characters. Neutron_subnet_id for IPv4,
-	// neutron_network_id for IPv6. Required when load balancer
-	// ip_target_enable=false.
+	// SubnetCIDRID names the subnet of the address: the neutron_subnet_id of
+	// an IPv4 subnet, the neutron_network_id of an IPv6 one. 1 to 36
+	// characters. Required when the load balancer's ip_target_enable is
+	// false.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// Weight: 0 to 100, default 1. 0 stops new requests. Ignored when
-	// lb_algorithm in [SOURCE_IP,QUIC_CID].
+	// Weight is how much of the traffic the member gets, relative to the
+	// others in the pool. Without a weight (nil) the service gives it 1; with
+	// 0 it gets no new requests. 0 to 100, default 1. Ignored when the pool's
+	// LBAlgorithm is SOURCE_IP or QUIC_CID.
 	Weight *int `json:"weight,omitzero"`
 }
 
-// BatchMemberUpdate is part of the request of BatchUpdateMembers.
+// BatchMemberUpdate names a member and says what to change. What is left out
+// stays as it is. It is part of the request of BatchUpdateMembers.
 type BatchMemberUpdate struct {
-	// ID is required.
+	// ID names the member to change. Required.
 	ID string `json:"id"`
-	// AvailabilityZone: IP members only; mandatory for them when az_affinity
-	// is on.
+	// AvailabilityZone names the zone of the member. It is for members by IP
+	// address only, and required for them when the pool has AZAffinity on.
 	AvailabilityZone *string `json:"availability_zone,omitzero"`
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp is the administrative state. Whatever is set, its real
+	// value follows the ECS instance.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// Name: at most 255 characters.
+	// Name is the member's new name. At most 255 characters.
 	Name *string `json:"name,omitzero"`
-	// ProtocolPort: 1 to 65535. Not changeable when any_port_enable.
+	// ProtocolPort is the new port of the member. It cannot be changed in a
+	// pool with AnyPortEnable. 1 to 65535.
 	ProtocolPort int `json:"protocol_port,omitzero"`
-	// Weight: 0 to 100. 0 stops new requests. Ignored when lb_algorithm in
-	// [SOURCE_IP,QUIC_CID].
+	// Weight is how much of the traffic the member gets from now on, relative
+	// to the others in the pool. Left out (nil) it stays as it is; with 0 the
+	// member gets no new requests. 0 to 100. Ignored when the pool's
+	// LBAlgorithm is SOURCE_IP or QUIC_CID.
 	Weight *int `json:"weight,omitzero"`
 }
 
-// DeletedMember is part of the reply to BatchDeleteMembers.
+// DeletedMember is the result of removing one member. It is part of the reply
+// to BatchDeleteMembers.
 type DeletedMember struct {
+	// ID names the member.
 	ID string `json:"id,omitzero"`
-	// RetStatus: contains a space.
+	// RetStatus is the result for this member: successful or "not found",
+	// with a space.
 	RetStatus RetStatus `json:"ret_status,omitzero"`
 }
 
-// HealthReason is what CreateMember, ListMembers, ShowMember, UpdateMember
-// and 6 more answer with.
+// HealthReason says why a health check fails. It is part of the replies to
+// CreateMember, ListMembers, ShowMember, UpdateMember and 6 more.
 type HealthReason struct {
+	// ReasonCode is how the check went wrong.
 	ReasonCode ReasonCode `json:"reason_code,omitzero"`
-	// ExpectedResponse: single, list (<=5) or ranges (<=5); set only for
-	// RESPONSE_MISMATCH.
+	// ExpectedResponse is what a healthy member answers, when ReasonCode is
+	// RESPONSE_MISMATCH: one status code, up to 5 of them or up to 5 ranges.
 	ExpectedResponse string `json:"expected_response,omitzero"`
-	// HealthCheckResponse: set only for RESPONSE_MISMATCH.
+	// HealthCheckResponse is what the member answered, when ReasonCode is
+	// RESPONSE_MISMATCH.
 	HealthCheckResponse string `json:"healthcheck_response,omitzero"`
 }
 
-// Member is what CreateMember, ListMembers, ShowMember, UpdateMember and 3
-// more answer with.
+// Member is a member of a pool: a server, or an IP address, with a port. It
+// is part of the replies to CreateMember, ListMembers, ShowMember,
+// UpdateMember and 3 more.
 type Member struct {
+	// ID names the member.
 	ID string `json:"id,omitzero"`
-	// AvailabilityZone: IP members only; mandatory for them when az_affinity
-	// is on.
+	// AvailabilityZone names the zone of the member. It is for members by IP
+	// address only, and required for them when the pool has AZAffinity on.
 	AvailabilityZone string `json:"availability_zone,omitzero"`
-	Name             string `json:"name,omitzero"`
-	// ProjectID: URL value wins.
+	// Name is the member's name.
+	Name string `json:"name,omitzero"`
+	// ProjectID names the project.
 	ProjectID string `json:"project_id,omitzero"`
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp is the administrative state; it follows the ECS instance.
 	AdminStateUp bool `json:"admin_state_up"`
-	// SubnetCIDRID: 1 to 36 characters. Neutron_subnet_id for IPv4,
-	// neutron_network_id for IPv6.
+	// SubnetCIDRID names the subnet of the address: the neutron_subnet_id of
+	// an IPv4 subnet, the neutron_network_id of an IPv6 one.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// ProtocolPort: 0 to 65535. 1-65535; 0 for IP pools or any-port pools; no
-	// effect when any_port_enable.
+	// ProtocolPort is the port of the member that gets the traffic, 0 in
+	// pools of protocol IP and in pools with AnyPortEnable.
 	ProtocolPort int `json:"protocol_port"`
-	// Weight: 0 to 100. 0 stops new requests.
+	// Weight is how much of the traffic the member gets, relative to the
+	// others in the pool, from 0 to 100. With 0 it gets no new requests.
+	// Pools whose LBAlgorithm is SOURCE_IP or QUIC_CID ignore it.
 	Weight int `json:"weight"`
-	// Address: 1 to 64 characters.
-	Address         string                 `json:"address,omitzero"`
-	IPVersion       IPVersion              `json:"ip_version,omitzero"`
-	OperatingStatus MemberOperatingStatus  `json:"operating_status,omitzero"`
-	Status          []MemberListenerStatus `json:"status,omitzero"`
-	Reason          HealthReason           `json:"reason,omitzero"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// Address is the member's address.
+	Address string `json:"address,omitzero"`
+	// IPVersion is the version of IP of the address.
+	IPVersion IPVersion `json:"ip_version,omitzero"`
+	// OperatingStatus is the state of the member's health.
+	OperatingStatus MemberOperatingStatus `json:"operating_status,omitzero"`
+	// Status is the health by listener, where the member is behind several.
+	Status []MemberListenerStatus `json:"status,omitzero"`
+	// Reason says why the health check fails.
+	Reason HealthReason `json:"reason,omitzero"`
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	UpdatedAt      string      `json:"updated_at,omitzero"`
-	MemberType     MemberType  `json:"member_type,omitzero"`
-	InstanceID     string      `json:"instance_id,omitzero"`
-	PortID         string      `json:"port_id,omitzero"`
-	RetStatus      RetStatus   `json:"ret_status,omitzero"`
-	PoolID         string      `json:"pool_id,omitzero"`
-	DeviceOwner    string      `json:"device_owner,omitzero"`
-	DeviceID       string      `json:"device_id,omitzero"`
-	LoadBalancerID string      `json:"loadbalancer_id,omitzero"`
-	LoadBalancers  []Reference `json:"loadbalancers,omitzero"`
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
+	UpdatedAt string `json:"updated_at,omitzero"`
+	// MemberType says whether the member is a server of the VPC or an IP
+	// address.
+	MemberType MemberType `json:"member_type,omitzero"`
+	// InstanceID names the ECS instance of the member; empty for an IP
+	// address.
+	InstanceID string `json:"instance_id,omitzero"`
+	// PortID names the network port of the member.
+	PortID string `json:"port_id,omitzero"`
+	// RetStatus is the result for this member in a reply to a batch
+	// operation.
+	RetStatus RetStatus `json:"ret_status,omitzero"`
+	// PoolID names the pool.
+	PoolID string `json:"pool_id,omitzero"`
+	// DeviceOwner is what owns the member's network port.
+	DeviceOwner string `json:"device_owner,omitzero"`
+	// DeviceID names the device that owns the member's network port.
+	DeviceID string `json:"device_id,omitzero"`
+	// LoadBalancerID names the load balancer.
+	LoadBalancerID string `json:"loadbalancer_id,omitzero"`
+	// LoadBalancers lists the load balancers that the member is behind.
+	LoadBalancers []Reference `json:"loadbalancers,omitzero"`
 }
 
-// MemberListenerStatus is what CreateMember, ListMembers, ShowMember,
-// UpdateMember and 6 more answer with.
+// MemberListenerStatus is the health of a member behind one listener. It is
+// part of the replies to CreateMember, ListMembers, ShowMember, UpdateMember
+// and 6 more.
 type MemberListenerStatus struct {
-	ListenerID      string                `json:"listener_id,omitzero"`
+	// ListenerID names the listener.
+	ListenerID string `json:"listener_id,omitzero"`
+	// OperatingStatus is the state of the member's health behind that
+	// listener.
 	OperatingStatus MemberOperatingStatus `json:"operating_status,omitzero"`
-	Reason          HealthReason          `json:"reason,omitzero"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// Reason says why the health check fails.
+	Reason HealthReason `json:"reason,omitzero"`
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
 	UpdatedAt string `json:"updated_at,omitzero"`
 }
 
-// MemberRef is part of the request of BatchDeleteMembers.
+// MemberRef names a member to remove, by ID or by address and port. It is
+// part of the request of BatchDeleteMembers.
 type MemberRef struct {
-	// ID: exclusive with address+protocol_port.
+	// ID names the member to remove. A member is named by ID or by Address
+	// and ProtocolPort, not by both.
 	ID string `json:"id,omitzero"`
-	// Address: 1 to 64 characters. Needs protocol_port; exclusive with id.
-	// Required when id absent.
+	// Address is the address of the member to remove. It goes with
+	// ProtocolPort and excludes ID. 1 to 64 characters. Required when ID is
+	// absent.
 	Address string `json:"address,omitzero"`
-	// ProtocolPort: 0 to 65535. 0 allowed for any-port pools. Required when
-	// id absent.
+	// ProtocolPort is the port of the member to remove, 0 in pools with
+	// AnyPortEnable. It goes with Address. 0 to 65535. Required when ID is
+	// absent.
 	ProtocolPort *int `json:"protocol_port,omitzero"`
 }
 
-// MemberSpec is part of the request of CreateMember.
+// MemberSpec is a member to add to a pool. It is part of the request of
+// CreateMember.
 type MemberSpec struct {
-	// Address: required, 1 to 64 characters. Private IPv4 only when
-	// subnet_cidr_id is empty; else IPv4/IPv6 inside that subnet.
+	// Address is the member's address. Without SubnetCIDRID it must be a
+	// private IPv4 address, with it an IPv4 or IPv6 address of that subnet.
+	// Required, 1 to 64 characters.
 	Address string `json:"address"`
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp is the administrative state. Whatever is set, its real
+	// value follows the ECS instance.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// Name: 0 to 255 characters.
+	// Name is the member's name. At most 255 characters.
 	Name string `json:"name,omitzero"`
-	// ProjectID: 1 to 32 characters. URL value wins.
+	// ProjectID names the project. It is not needed: that of the client
+	// counts. 1 to 32 characters.
 	ProjectID string `json:"project_id,omitzero"`
-	// ProtocolPort: 0 to 65535. SDK optional, OTC doc mandatory. Required
-	// when pool any_port_enable=false.
+	// ProtocolPort is the port of the member that gets the traffic. It is 0
+	// in pools of protocol IP and may be 0 in pools with AnyPortEnable, where
+	// it has no effect. 0 to 65535. Required when the pool's AnyPortEnable is
+	// false.
 	ProtocolPort *int `json:"protocol_port,omitzero"`
-	// SubnetCIDRID: 1 to 36 characters. Neutron_subnet_id for IPv4,
-	// neutron_network_id for IPv6. Required when load balancer
-	// ip_target_enable=false.
+	// SubnetCIDRID names the subnet of the address: the neutron_subnet_id of
+	// an IPv4 subnet, the neutron_network_id of an IPv6 one. 1 to 36
+	// characters. Required when the load balancer's ip_target_enable is
+	// false.
 	SubnetCIDRID string `json:"subnet_cidr_id,omitzero"`
-	// Weight: 0 to 100, default 1. 0 stops new requests. Ignored when
-	// lb_algorithm in [SOURCE_IP,QUIC_CID].
+	// Weight is how much of the traffic the member gets, relative to the
+	// others in the pool. Without a weight (nil) the service gives it 1; with
+	// 0 it gets no new requests. 0 to 100, default 1. Ignored when the pool's
+	// LBAlgorithm is SOURCE_IP or QUIC_CID.
 	Weight *int `json:"weight,omitzero"`
-	// AvailabilityZone: IP members only; mandatory for them when az_affinity
-	// is on.
+	// AvailabilityZone names the zone of the member. It is for members by IP
+	// address only, and required for them when the pool has AZAffinity on.
 	AvailabilityZone string `json:"availability_zone,omitzero"`
 }
 
-// MemberUpdate is part of the request of UpdateMember.
+// MemberUpdate is what to change of a member. What is left out stays as it
+// is. It is part of the request of UpdateMember.
 type MemberUpdate struct {
-	// AdminStateUp: for members the real value follows the ECS.
+	// AdminStateUp is the administrative state. Whatever is set, its real
+	// value follows the ECS instance.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// AvailabilityZone: IP members only; mandatory for them when az_affinity
-	// is on.
+	// AvailabilityZone names the zone of the member. It is for members by IP
+	// address only, and required for them when the pool has AZAffinity on.
 	AvailabilityZone *string `json:"availability_zone,omitzero"`
-	// Name: 0 to 255 characters.
+	// Name is the member's new name. At most 255 characters.
 	Name *string `json:"name,omitzero"`
-	// Weight: 0 to 100. Doc prints default 1; unchanged when omitted. Ignored
-	// when lb_algorithm in [SOURCE_IP,QUIC_CID].
+	// Weight is how much of the traffic the member gets from now on, relative
+	// to the others in the pool. Left out (nil) it stays as it is; with 0 the
+	// member gets no new requests. 0 to 100. Ignored when the pool's
+	// LBAlgorithm is SOURCE_IP or QUIC_CID.
 	Weight *int `json:"weight,omitzero"`
-	// ProtocolPort: 0 to 65535. Not changeable when any_port_enable.
+	// ProtocolPort is the new port of the member. It cannot be changed in a
+	// pool with AnyPortEnable. 0 to 65535.
 	ProtocolPort *int `json:"protocol_port,omitzero"`
 }

@@ -41,7 +41,7 @@ func (c *Client) CreatePool(ctx context.Context, req CreatePoolRequest, opts ...
 
 // CreatePoolRequest is the request of [Client.CreatePool].
 type CreatePoolRequest struct {
-	// Pool is required.
+	// Pool is the pool to create. Required.
 	Pool PoolSpec `json:"pool"`
 }
 
@@ -49,8 +49,11 @@ type CreatePoolRequest struct {
 type CreatePoolResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	Pool      Pool   `json:"pool,omitzero"`
+	// Pool is the pool.
+	Pool Pool `json:"pool,omitzero"`
 }
 
 func (r *CreatePoolResponse) missing() string {
@@ -124,62 +127,77 @@ func (c *Client) Pools(ctx context.Context, req ListPoolsRequest, opts ...cloudl
 
 // ListPoolsRequest is the request of [Client.ListPools].
 type ListPoolsRequest struct {
-	// Marker: last id of previous page; use with limit; empty value is
-	// invalid.
+	// Marker is where the page starts: NextMarker of the page before, or
+	// PreviousMarker when going back. Leave it empty for the first page; it
+	// needs Limit.
 	Marker string `json:"marker,omitzero"`
-	// Limit: 0 to 2000, default 2000.
+	// Limit is the size of a page. 0 to 2000, default 2000.
 	Limit int `json:"limit,omitzero"`
-	// PageReverse: default false. True: go back, marker=previous_marker.
+	// PageReverse reads the page before Marker, which then is a
+	// PreviousMarker, instead of the one after it.
 	PageReverse bool `json:"page_reverse,omitzero"`
-	// Description: filter.
+	// Description restricts the list to pools with one of these descriptions.
 	Description []string `json:"description,omitzero"`
-	// AdminStateUp: filter.
+	// AdminStateUp restricts the list to pools with this administrative
+	// state.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// HealthMonitorID: filter.
+	// HealthMonitorID restricts the list to pools with one of these health
+	// monitors.
 	HealthMonitorID []string `json:"healthmonitor_id,omitzero"`
-	// ID: filter.
+	// ID restricts the list to pools with one of these IDs.
 	ID []string `json:"id,omitzero"`
-	// Name: filter.
+	// Name restricts the list to pools with one of these names.
 	Name []string `json:"name,omitzero"`
-	// LoadBalancerID: filter.
+	// LoadBalancerID restricts the list to pools of these load balancers.
 	LoadBalancerID []string `json:"loadbalancer_id,omitzero"`
-	// Protocol: filter.
+	// Protocol restricts the list to pools of these protocols.
 	Protocol []Protocol `json:"protocol,omitzero"`
-	// LBAlgorithm: filter.
+	// LBAlgorithm restricts the list to pools with one of these algorithms.
 	LBAlgorithm []LBAlgorithm `json:"lb_algorithm,omitzero"`
-	// EnterpriseProjectID: filter.
+	// EnterpriseProjectID restricts the list to pools of these enterprise
+	// projects.
 	EnterpriseProjectID []string `json:"enterprise_project_id,omitzero"`
-	// IPVersion: filter.
+	// IPVersion restricts the list to pools with one of these versions of IP.
 	IPVersion []IPVersion `json:"ip_version,omitzero"`
-	// MemberAddress: filter.
+	// MemberAddress restricts the list to pools with a member at one of these
+	// addresses.
 	MemberAddress []string `json:"member_address,omitzero"`
-	// MemberDeviceID: filter.
+	// MemberDeviceID restricts the list to pools with a member on one of
+	// these devices.
 	MemberDeviceID []string `json:"member_device_id,omitzero"`
-	// MemberDeletionProtectionEnable: filter.
+	// MemberDeletionProtectionEnable restricts the list to pools whose
+	// members are protected from removal, or with false to the others.
 	MemberDeletionProtectionEnable *bool `json:"member_deletion_protection_enable,omitzero"`
-	// ListenerID: filter.
+	// ListenerID restricts the list to pools of these listeners.
 	ListenerID []string `json:"listener_id,omitzero"`
-	// MemberInstanceID: filter.
+	// MemberInstanceID restricts the list to pools with a member on one of
+	// these ECS instances.
 	MemberInstanceID []string `json:"member_instance_id,omitzero"`
-	// VpcID: filter.
+	// VpcID restricts the list to pools in one of these VPCs.
 	VpcID []string `json:"vpc_id,omitzero"`
-	// Type: filter.
+	// Type restricts the list to pools of these types.
 	Type []string `json:"type,omitzero"`
-	// ProtectionStatus: filter.
+	// ProtectionStatus restricts the list to pools with one of these values
+	// of ProtectionStatus.
 	ProtectionStatus []string `json:"protection_status,omitzero"`
-	// ConnectionDrain: filter.
+	// ConnectionDrain restricts the list to pools with connection draining
+	// on, or with false to the others.
 	ConnectionDrain *bool `json:"connection_drain,omitzero"`
-	// PoolHealth: filter.
+	// PoolHealth restricts the list to pools with this setting of PoolHealth.
 	PoolHealth string `json:"pool_health,omitzero"`
-	// AnyPortEnable: filter.
+	// AnyPortEnable restricts the list to pools with AnyPortEnable, or with
+	// false to the others.
 	AnyPortEnable *bool `json:"any_port_enable,omitzero"`
-	// PublicBorderGroup: filter.
+	// PublicBorderGroup restricts the list to pools of this border group.
 	PublicBorderGroup string `json:"public_border_group,omitzero"`
-	// QUICCIDLen: filter.
+	// QUICCIDLen restricts the list to pools with this length in
+	// QUICCIDHashStrategy.
 	QUICCIDLen int `json:"quic_cid_len,omitzero"`
-	// QUICCIDOffset: filter.
+	// QUICCIDOffset restricts the list to pools with this offset in
+	// QUICCIDHashStrategy.
 	QUICCIDOffset *int `json:"quic_cid_offset,omitzero"`
-	// AZAffinity: filter.
+	// AZAffinity restricts the list to pools with one of these settings of
+	// zone affinity.
 	AZAffinity []string `json:"az_affinity,omitzero"`
 }
 
@@ -187,9 +205,13 @@ type ListPoolsRequest struct {
 type ListPoolsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string   `json:"request_id,omitzero"`
-	PageInfo  PageInfo `json:"page_info,omitzero"`
-	Pools     []Pool   `json:"pools,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// PageInfo says how to go on to the neighbouring pages.
+	PageInfo PageInfo `json:"page_info,omitzero"`
+	// Pools lists the pools of this page.
+	Pools []Pool `json:"pools,omitzero"`
 }
 
 // ShowPool reads one pool. Members are given by id only: ListMembers has the
@@ -219,7 +241,7 @@ func (c *Client) ShowPool(ctx context.Context, req ShowPoolRequest, opts ...clou
 
 // ShowPoolRequest is the request of [Client.ShowPool].
 type ShowPoolRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -227,8 +249,11 @@ type ShowPoolRequest struct {
 type ShowPoolResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	Pool      Pool   `json:"pool,omitzero"`
+	// Pool is the pool.
+	Pool Pool `json:"pool,omitzero"`
 }
 
 func (r *ShowPoolResponse) missing() string {
@@ -266,9 +291,9 @@ func (c *Client) UpdatePool(ctx context.Context, req UpdatePoolRequest, opts ...
 
 // UpdatePoolRequest is the request of [Client.UpdatePool].
 type UpdatePoolRequest struct {
-	// PoolID is required.
+	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
-	// Pool is required.
+	// Pool is what to change. Required.
 	Pool PoolUpdate `json:"pool"`
 }
 
@@ -276,8 +301,11 @@ type UpdatePoolRequest struct {
 type UpdatePoolResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	Pool      Pool   `json:"pool,omitzero"`
+	// Pool is the pool.
+	Pool Pool `json:"pool,omitzero"`
 }
 
 func (r *UpdatePoolResponse) missing() string {
@@ -313,7 +341,7 @@ func (c *Client) DeletePool(ctx context.Context, req DeletePoolRequest, opts ...
 
 // DeletePoolRequest is the request of [Client.DeletePool].
 type DeletePoolRequest struct {
-	// PoolID is required.
+	// PoolID names the pool to delete. Required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -348,7 +376,7 @@ func (c *Client) DeletePoolCascade(ctx context.Context, req DeletePoolCascadeReq
 
 // DeletePoolCascadeRequest is the request of [Client.DeletePoolCascade].
 type DeletePoolCascadeRequest struct {
-	// PoolID is required.
+	// PoolID names the pool to delete. Required.
 	PoolID string `json:"pool_id"`
 }
 
@@ -386,7 +414,7 @@ func (c *Client) BatchDeletePools(ctx context.Context, req BatchDeletePoolsReque
 
 // BatchDeletePoolsRequest is the request of [Client.BatchDeletePools].
 type BatchDeletePoolsRequest struct {
-	// Pools is required.
+	// Pools lists the IDs of the pools to delete. Required.
 	Pools []string `json:"pools"`
 }
 
@@ -394,6 +422,9 @@ type BatchDeletePoolsRequest struct {
 type BatchDeletePoolsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string        `json:"request_id,omitzero"`
-	Pools     []DeletedPool `json:"pools,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Pools lists the pools, each with its own result in RetStatus.
+	Pools []DeletedPool `json:"pools,omitzero"`
 }

@@ -2,309 +2,438 @@
 
 package elb
 
-// AZAffinity is what CreatePool, ListPools, ShowPool and UpdatePool answer
-// with.
+// AZAffinity is the zone affinity of a pool. It is part of the replies to
+// CreatePool, ListPools, ShowPool and UpdatePool.
 type AZAffinity struct {
+	// Enable turns zone affinity on.
 	Enable bool `json:"enable"`
-	// AZMinimumHealthyMemberPercentage: -1 to 100. -1 = use count.
+	// AZMinimumHealthyMemberPercentage is the share of members of a zone, in
+	// percent, that must be healthy for the zone to be used. -1 uses the
+	// count instead; exactly one of the two may be -1.
 	AZMinimumHealthyMemberPercentage int `json:"az_minimum_healthy_member_percentage"`
-	// AZMinimumHealthyMemberCount: -1 to 10000. -1 = use percentage; exactly
-	// one of the two may be -1.
-	AZMinimumHealthyMemberCount int                `json:"az_minimum_healthy_member_count"`
+	// AZMinimumHealthyMemberCount is how many members of a zone must be
+	// healthy for the zone to be used. -1 uses the percentage instead;
+	// exactly one of the two may be -1.
+	AZMinimumHealthyMemberCount int `json:"az_minimum_healthy_member_count"`
+	// AZUnhealthyFallbackStrategy is where the traffic of a zone goes that
+	// has too few healthy members.
 	AZUnhealthyFallbackStrategy AZFallbackStrategy `json:"az_unhealthy_fallback_strategy,omitzero"`
 }
 
-// AZAffinitySpec is part of the request of CreatePool.
+// AZAffinitySpec is the zone affinity of a new pool. It is part of the
+// request of CreatePool.
 type AZAffinitySpec struct {
-	// Enable is required.
+	// Enable turns zone affinity on. Required.
 	Enable bool `json:"enable"`
-	// AZMinimumHealthyMemberPercentage: -1 to 100. -1 = use count.
+	// AZMinimumHealthyMemberPercentage is the share of members of a zone, in
+	// percent, that must be healthy for the zone to be used. -1 uses the
+	// count instead; exactly one of the two may be -1. -1 to 100.
 	AZMinimumHealthyMemberPercentage *int `json:"az_minimum_healthy_member_percentage,omitzero"`
-	// AZMinimumHealthyMemberCount: -1 to 10000. -1 = use percentage; exactly
-	// one of the two may be -1.
-	AZMinimumHealthyMemberCount *int               `json:"az_minimum_healthy_member_count,omitzero"`
+	// AZMinimumHealthyMemberCount is how many members of a zone must be
+	// healthy for the zone to be used. -1 uses the percentage instead;
+	// exactly one of the two may be -1. -1 to 10000.
+	AZMinimumHealthyMemberCount *int `json:"az_minimum_healthy_member_count,omitzero"`
+	// AZUnhealthyFallbackStrategy is where the traffic of a zone goes that
+	// has too few healthy members.
 	AZUnhealthyFallbackStrategy AZFallbackStrategy `json:"az_unhealthy_fallback_strategy,omitzero"`
 }
 
-// AZAffinityUpdate is part of the request of UpdatePool.
+// AZAffinityUpdate changes the zone affinity of a pool. What is left out
+// stays as it is. It is part of the request of UpdatePool.
 type AZAffinityUpdate struct {
+	// Enable turns zone affinity on.
 	Enable *bool `json:"enable,omitzero"`
-	// AZMinimumHealthyMemberPercentage: -1 to 100. -1 = use count.
+	// AZMinimumHealthyMemberPercentage is the share of members of a zone, in
+	// percent, that must be healthy for the zone to be used. -1 uses the
+	// count instead; exactly one of the two may be -1. -1 to 100.
 	AZMinimumHealthyMemberPercentage *int `json:"az_minimum_healthy_member_percentage,omitzero"`
-	// AZMinimumHealthyMemberCount: -1 to 10000. -1 = use percentage; exactly
-	// one of the two may be -1.
-	AZMinimumHealthyMemberCount *int               `json:"az_minimum_healthy_member_count,omitzero"`
+	// AZMinimumHealthyMemberCount is how many members of a zone must be
+	// healthy for the zone to be used. -1 uses the percentage instead;
+	// exactly one of the two may be -1. -1 to 10000.
+	AZMinimumHealthyMemberCount *int `json:"az_minimum_healthy_member_count,omitzero"`
+	// AZUnhealthyFallbackStrategy is where the traffic of a zone goes that
+	// has too few healthy members.
 	AZUnhealthyFallbackStrategy AZFallbackStrategy `json:"az_unhealthy_fallback_strategy,omitzero"`
 }
 
-// ConnectionDrain is what CreatePool, ListPools, ShowPool, UpdatePool and 3
-// more answer with.
+// ConnectionDrain is the connection draining of a pool: how long connections
+// of removed and unhealthy members are kept. It is part of the replies to
+// CreatePool, ListPools, ShowPool, UpdatePool and 3 more.
 type ConnectionDrain struct {
+	// Enable turns connection draining on.
 	Enable bool `json:"enable"`
-	// Timeout: 10 to 4000 seconds. Below delay recommended.
+	// Timeout is how long existing connections are kept at most, in seconds.
 	Timeout int `json:"timeout"`
 }
 
-// ConnectionDrainSpec is part of the request of CreatePool and
-// CreateMasterSlavePool.
+// ConnectionDrainSpec is the connection draining of a new pool: how long
+// connections of removed and unhealthy members are kept. It is part of the
+// requests of CreatePool and CreateMasterSlavePool.
 type ConnectionDrainSpec struct {
+	// Enable turns connection draining on.
 	Enable *bool `json:"enable,omitzero"`
-	// Timeout: 10 to 4000 seconds. Below delay recommended.
+	// Timeout is how long existing connections are kept at most. 10 to 4000
+	// seconds.
 	Timeout int `json:"timeout,omitzero"`
 }
 
-// ConnectionDrainUpdate is part of the request of UpdatePool.
+// ConnectionDrainUpdate changes the connection draining of a pool. What is
+// left out stays as it is. It is part of the request of UpdatePool.
 type ConnectionDrainUpdate struct {
+	// Enable turns connection draining on.
 	Enable *bool `json:"enable,omitzero"`
-	// Timeout: 10 to 4000 seconds. Below delay recommended.
+	// Timeout is how long existing connections are kept at most. 10 to 4000
+	// seconds.
 	Timeout int `json:"timeout,omitzero"`
 }
 
-// DeletedPool is part of the reply to BatchDeletePools.
+// DeletedPool is the result of deleting one pool. It is part of the reply to
+// BatchDeletePools.
 type DeletedPool struct {
-	ID        string    `json:"id,omitzero"`
+	// ID names the pool.
+	ID string `json:"id,omitzero"`
+	// RetStatus is the result for this pool.
 	RetStatus RetStatus `json:"ret_status,omitzero"`
-	// RetCode: present on failure, e.g. ELB.9903.
+	// RetCode is the error code of a failure, such as ELB.9903.
 	RetCode string `json:"ret_code,omitzero"`
 }
 
-// PageInfo is what ListPools, ListMembers, ListAllMembers, ListHealthMonitors
-// and 2 more answer with.
+// PageInfo says how to go on from one page of a list to its neighbours. It is
+// part of the replies to ListPools, ListMembers, ListAllMembers,
+// ListHealthMonitors and 2 more.
 type PageInfo struct {
+	// PreviousMarker is the marker of the page before; empty on the first
+	// one.
 	PreviousMarker string `json:"previous_marker,omitzero"`
-	NextMarker     string `json:"next_marker,omitzero"`
-	CurrentCount   int    `json:"current_count"`
+	// NextMarker is the marker of the page after; empty on the last one.
+	NextMarker string `json:"next_marker,omitzero"`
+	// CurrentCount is how many entries this page has.
+	CurrentCount int `json:"current_count"`
 }
 
-// Pool is what CreatePool, ListPools, ShowPool and UpdatePool answer with.
+// Pool is a pool: the members that a listener or a forwarding policy sends
+// requests to. It is part of the replies to CreatePool, ListPools, ShowPool
+// and UpdatePool.
 type Pool struct {
-	// AdminStateUp: for members the real value follows the ECS.
-	AdminStateUp    bool        `json:"admin_state_up"`
-	AZAffinity      AZAffinity  `json:"az_affinity,omitzero"`
-	Description     string      `json:"description,omitzero"`
-	HealthMonitorID string      `json:"healthmonitor_id,omitzero"`
-	ID              string      `json:"id,omitzero"`
-	LBAlgorithm     LBAlgorithm `json:"lb_algorithm,omitzero"`
-	Listeners       []Reference `json:"listeners,omitzero"`
-	LoadBalancers   []Reference `json:"loadbalancers,omitzero"`
-	Members         []Reference `json:"members,omitzero"`
-	Name            string      `json:"name,omitzero"`
-	// ProjectID: URL value wins.
-	ProjectID          string             `json:"project_id,omitzero"`
-	Protocol           Protocol           `json:"protocol,omitzero"`
+	// AdminStateUp is the administrative state.
+	AdminStateUp bool `json:"admin_state_up"`
+	// AZAffinity keeps traffic in the zone that it came in through.
+	AZAffinity AZAffinity `json:"az_affinity,omitzero"`
+	// Description is a text about the pool.
+	Description string `json:"description,omitzero"`
+	// HealthMonitorID names the health monitor of the pool; empty without
+	// one.
+	HealthMonitorID string `json:"healthmonitor_id,omitzero"`
+	// ID names the pool.
+	ID string `json:"id,omitzero"`
+	// LBAlgorithm is the rule by which requests are spread over the members.
+	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
+	// SOURCE_IP and QUIC_CID ignore the weights of members.
+	LBAlgorithm LBAlgorithm `json:"lb_algorithm,omitzero"`
+	// Listeners lists the listeners that use the pool.
+	Listeners []Reference `json:"listeners,omitzero"`
+	// LoadBalancers lists the load balancers that use the pool.
+	LoadBalancers []Reference `json:"loadbalancers,omitzero"`
+	// Members lists the members, by ID only.
+	Members []Reference `json:"members,omitzero"`
+	// Name is the pool's name.
+	Name string `json:"name,omitzero"`
+	// ProjectID names the project.
+	ProjectID string `json:"project_id,omitzero"`
+	// Protocol is the protocol between the load balancer and the members.
+	Protocol Protocol `json:"protocol,omitzero"`
+	// SessionPersistence keeps the requests of one client on one member.
 	SessionPersistence SessionPersistence `json:"session_persistence,omitzero"`
-	IPVersion          IPVersion          `json:"ip_version,omitzero"`
-	SlowStart          SlowStart          `json:"slow_start,omitzero"`
-	// MemberDeletionProtectionEnable: true blocks member removal and
-	// cascades.
+	// IPVersion is the version of IP of the members.
+	IPVersion IPVersion `json:"ip_version,omitzero"`
+	// SlowStart lets the traffic of a new member grow gradually.
+	SlowStart SlowStart `json:"slow_start,omitzero"`
+	// MemberDeletionProtectionEnable protects members from removal, also from
+	// removal together with the pool.
 	MemberDeletionProtectionEnable bool `json:"member_deletion_protection_enable"`
-	// CreatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
+	// CreatedAt is when it was created, in UTC, like 2026-01-31T08:00:00Z.
 	CreatedAt string `json:"created_at,omitzero"`
-	// UpdatedAt: UTC, yyyy-MM-ddTHH:mm:ssZ.
-	UpdatedAt        string           `json:"updated_at,omitzero"`
-	VpcID            string           `json:"vpc_id,omitzero"`
-	Type             PoolType         `json:"type,omitzero"`
+	// UpdatedAt is when it was last changed, in UTC, like
+	// 2026-01-31T08:00:00Z.
+	UpdatedAt string `json:"updated_at,omitzero"`
+	// VpcID names the VPC that the members are in.
+	VpcID string `json:"vpc_id,omitzero"`
+	// Type is what kind of members the pool takes.
+	Type PoolType `json:"type,omitzero"`
+	// ProtectionStatus says whether changes in the console are blocked.
 	ProtectionStatus ProtectionStatus `json:"protection_status,omitzero"`
-	// ProtectionReason: 0 to 255 characters. No < or >.
+	// ProtectionReason says why changes in the console are blocked.
 	ProtectionReason string `json:"protection_reason,omitzero"`
-	// AnyPortEnable: QUIC/TCP/UDP pools only.
-	AnyPortEnable   bool            `json:"any_port_enable"`
+	// AnyPortEnable sends requests to the port of the member that they came
+	// in on. It is for pools of protocol TCP, UDP and QUIC.
+	AnyPortEnable bool `json:"any_port_enable"`
+	// ConnectionDrain keeps the connections of a removed or unhealthy member
+	// for a while.
 	ConnectionDrain ConnectionDrain `json:"connection_drain,omitzero"`
-	// EnterpriseProjectID: "0" is the default project in replies; "0" and ""
-	// not accepted on create.
-	EnterpriseProjectID string     `json:"enterprise_project_id,omitzero"`
-	PoolHealth          PoolHealth `json:"pool_health,omitzero"`
-	// PublicBorderGroup: center or an edge-site name.
-	PublicBorderGroup   string           `json:"public_border_group,omitzero"`
+	// EnterpriseProjectID names the enterprise project; "0" is the default
+	// one.
+	EnterpriseProjectID string `json:"enterprise_project_id,omitzero"`
+	// PoolHealth says what to do when no member is healthy.
+	PoolHealth PoolHealth `json:"pool_health,omitzero"`
+	// PublicBorderGroup is center or the name of an edge site.
+	PublicBorderGroup string `json:"public_border_group,omitzero"`
+	// QUICCIDHashStrategy says which bytes of the connection ID LBAlgorithm
+	// QUIC_CID takes its hash over.
 	QUICCIDHashStrategy QUICHashStrategy `json:"quic_cid_hash_strategy,omitzero"`
 }
 
-// PoolHealth is what CreatePool, ListPools, ShowPool and UpdatePool answer
-// with.
+// PoolHealth says what a pool does when no member is healthy. It is part of
+// the replies to CreatePool, ListPools, ShowPool and UpdatePool.
 type PoolHealth struct {
-	// MinimumHealthyMemberCount: one of 0, 1. 1 = forward to all when none
-	// healthy.
+	// MinimumHealthyMemberCount is how many members must be healthy at least;
+	// 1 forwards to all members when none is healthy.
 	MinimumHealthyMemberCount int `json:"minimum_healthy_member_count"`
 }
 
-// PoolHealthSpec is part of the request of CreatePool.
+// PoolHealthSpec says what a new pool does when no member is healthy. It is
+// part of the request of CreatePool.
 type PoolHealthSpec struct {
-	// MinimumHealthyMemberCount: one of 0, 1, default 0. 1 = forward to all
-	// when none healthy.
+	// MinimumHealthyMemberCount is how many members must be healthy at least;
+	// 1 forwards to all members when none is healthy. 0 or 1.
 	MinimumHealthyMemberCount int `json:"minimum_healthy_member_count,omitzero"`
 }
 
-// PoolHealthUpdate is part of the request of UpdatePool.
+// PoolHealthUpdate changes what a pool does when no member is healthy. It is
+// part of the request of UpdatePool.
 type PoolHealthUpdate struct {
-	// MinimumHealthyMemberCount: one of 0, 1, default 0. 1 = forward to all
-	// when none healthy.
+	// MinimumHealthyMemberCount is how many members must be healthy at least;
+	// 1 forwards to all members when none is healthy. 0 or 1.
 	MinimumHealthyMemberCount *int `json:"minimum_healthy_member_count,omitzero"`
 }
 
-// PoolSpec is part of the request of CreatePool.
+// PoolSpec is a pool to create. It is part of the request of CreatePool.
 type PoolSpec struct {
-	// AdminStateUp: default true. Only true accepted.
-	AdminStateUp *bool           `json:"admin_state_up,omitzero"`
-	AZAffinity   *AZAffinitySpec `json:"az_affinity,omitzero"`
-	// Description: 0 to 255 characters.
+	// AdminStateUp is the administrative state. The service accepts true
+	// only. Default true.
+	AdminStateUp *bool `json:"admin_state_up,omitzero"`
+	// AZAffinity keeps traffic in the zone that it came in through.
+	AZAffinity *AZAffinitySpec `json:"az_affinity,omitzero"`
+	// Description is a text about the pool. At most 255 characters.
 	Description string `json:"description,omitzero"`
-	// LBAlgorithm is required. QUIC_CID needs protocol QUIC; tuple hashes
-	// need protocol IP.
+	// LBAlgorithm is the rule by which requests are spread over the members.
+	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
+	// SOURCE_IP and QUIC_CID ignore the weights of members. Required.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm"`
-	// ListenerID: 1 to 36 characters. Required when loadbalancer_id and type
-	// absent.
+	// ListenerID names the listener that the pool is for. 1 to 36 characters.
+	// Required when LoadBalancerID and Type are absent.
 	ListenerID string `json:"listener_id,omitzero"`
-	// LoadBalancerID: 1 to 36 characters. Required when listener_id and type
-	// absent.
+	// LoadBalancerID names the load balancer that the pool is for. 1 to 36
+	// characters. Required when ListenerID and Type are absent.
 	LoadBalancerID string `json:"loadbalancer_id,omitzero"`
-	// Name: 0 to 255 characters.
+	// Name is the pool's name. At most 255 characters.
 	Name string `json:"name,omitzero"`
-	// ProjectID: 32 characters. URL value wins.
+	// ProjectID names the project. It is not needed: that of the client
+	// counts. 32 characters.
 	ProjectID string `json:"project_id,omitzero"`
-	// Protocol: required, 1 to 255 characters.
-	Protocol           Protocol                `json:"protocol"`
+	// Protocol is the protocol between the load balancer and the members.
+	// Required.
+	Protocol Protocol `json:"protocol"`
+	// SessionPersistence keeps the requests of one client on one member.
 	SessionPersistence *SessionPersistenceSpec `json:"session_persistence,omitzero"`
-	SlowStart          *SlowStartSpec          `json:"slow_start,omitzero"`
-	// MemberDeletionProtectionEnable: true blocks member removal and
-	// cascades.
+	// SlowStart lets the traffic of a new member grow gradually.
+	SlowStart *SlowStartSpec `json:"slow_start,omitzero"`
+	// MemberDeletionProtectionEnable protects members from removal, also from
+	// removal together with the pool.
 	MemberDeletionProtectionEnable *bool `json:"member_deletion_protection_enable,omitzero"`
-	// VpcID: 0 to 36 characters. Required when type=instance or protocol=IP.
+	// VpcID names the VPC that the members are in. At most 36 characters.
+	// Required when Type is instance or Protocol is IP.
 	VpcID string `json:"vpc_id,omitzero"`
-	// Type: 0 to 36 characters. Instance needs vpc_id; ip forbids vpc_id.
-	// Required when listener_id and loadbalancer_id absent.
-	Type             PoolType         `json:"type,omitzero"`
-	IPVersion        IPVersion        `json:"ip_version,omitzero"`
+	// Type is what kind of members the pool takes. With instance VpcID must
+	// be set, with ip it must not. Required when ListenerID and
+	// LoadBalancerID are absent.
+	Type PoolType `json:"type,omitzero"`
+	// IPVersion is the version of IP of the members.
+	IPVersion IPVersion `json:"ip_version,omitzero"`
+	// ProtectionStatus says whether changes in the console are blocked.
 	ProtectionStatus ProtectionStatus `json:"protection_status,omitzero"`
-	// ProtectionReason: 0 to 255 characters. No < or >.
+	// ProtectionReason says why changes in the console are blocked. It has no
+	// < and no >. At most 255 characters.
 	ProtectionReason string `json:"protection_reason,omitzero"`
-	// AnyPortEnable: default false. QUIC/TCP/UDP pools only.
-	AnyPortEnable   bool                 `json:"any_port_enable,omitzero"`
+	// AnyPortEnable sends requests to the port of the member that they came
+	// in on. It is for pools of protocol TCP, UDP and QUIC.
+	AnyPortEnable bool `json:"any_port_enable,omitzero"`
+	// ConnectionDrain keeps the connections of a removed or unhealthy member
+	// for a while.
 	ConnectionDrain *ConnectionDrainSpec `json:"connection_drain,omitzero"`
-	PoolHealth      *PoolHealthSpec      `json:"pool_health,omitzero"`
-	// PublicBorderGroup: center or an edge-site name.
-	PublicBorderGroup   string                `json:"public_border_group,omitzero"`
+	// PoolHealth says what to do when no member is healthy.
+	PoolHealth *PoolHealthSpec `json:"pool_health,omitzero"`
+	// PublicBorderGroup is center or the name of an edge site.
+	PublicBorderGroup string `json:"public_border_group,omitzero"`
+	// QUICCIDHashStrategy says which bytes of the connection ID LBAlgorithm
+	// QUIC_CID takes its hash over.
 	QUICCIDHashStrategy *QUICHashStrategySpec `json:"quic_cid_hash_strategy,omitzero"`
-	// EnterpriseProjectID: "0" is the default project in replies; "0" and ""
-	// not accepted on create.
+	// EnterpriseProjectID names the enterprise project. "0", the default one
+	// in replies, is not accepted here.
 	EnterpriseProjectID string `json:"enterprise_project_id,omitzero"`
 }
 
-// PoolUpdate is part of the request of UpdatePool.
+// PoolUpdate is what to change of a pool. What is left out stays as it is. It
+// is part of the request of UpdatePool.
 type PoolUpdate struct {
-	// AdminStateUp: only true accepted.
+	// AdminStateUp is the administrative state. The service accepts true
+	// only.
 	AdminStateUp *bool `json:"admin_state_up,omitzero"`
-	// Description: 0 to 255 characters.
-	Description *string     `json:"description,omitzero"`
+	// Description is a text about the pool. At most 255 characters.
+	Description *string `json:"description,omitzero"`
+	// LBAlgorithm is the rule by which requests are spread over the members.
+	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
+	// SOURCE_IP and QUIC_CID ignore the weights of members.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm,omitzero"`
-	// Name: 0 to 255 characters.
-	Name               *string                   `json:"name,omitzero"`
+	// Name is the pool's new name. At most 255 characters.
+	Name *string `json:"name,omitzero"`
+	// SessionPersistence keeps the requests of one client on one member.
 	SessionPersistence *SessionPersistenceUpdate `json:"session_persistence,omitzero"`
-	SlowStart          *SlowStartUpdate          `json:"slow_start,omitzero"`
-	// MemberDeletionProtectionEnable: true blocks member removal and
-	// cascades.
+	// SlowStart lets the traffic of a new member grow gradually.
+	SlowStart *SlowStartUpdate `json:"slow_start,omitzero"`
+	// MemberDeletionProtectionEnable protects members from removal, also from
+	// removal together with the pool.
 	MemberDeletionProtectionEnable *bool `json:"member_deletion_protection_enable,omitzero"`
-	// VpcID: 0 to 36 characters. Settable only while empty.
+	// VpcID names the VPC that the members are in. It can be set only while
+	// the pool has none. At most 36 characters.
 	VpcID *string `json:"vpc_id,omitzero"`
-	// Type: settable only while empty.
-	Type             PoolType         `json:"type,omitzero"`
+	// Type is what kind of members the pool takes. It can be set only while
+	// the pool has none.
+	Type PoolType `json:"type,omitzero"`
+	// ProtectionStatus says whether changes in the console are blocked.
 	ProtectionStatus ProtectionStatus `json:"protection_status,omitzero"`
-	// ProtectionReason: 0 to 255 characters. No < or >.
+	// ProtectionReason says why changes in the console are blocked. It has no
+	// < and no >. At most 255 characters.
 	ProtectionReason *string `json:"protection_reason,omitzero"`
-	// AnyPortEnable: default false. QUIC/TCP/UDP pools only.
-	AnyPortEnable       *bool                   `json:"any_port_enable,omitzero"`
-	ConnectionDrain     *ConnectionDrainUpdate  `json:"connection_drain,omitzero"`
-	PoolHealth          *PoolHealthUpdate       `json:"pool_health,omitzero"`
+	// AnyPortEnable sends requests to the port of the member that they came
+	// in on. It is for pools of protocol TCP, UDP and QUIC.
+	AnyPortEnable *bool `json:"any_port_enable,omitzero"`
+	// ConnectionDrain keeps the connections of a removed or unhealthy member
+	// for a while.
+	ConnectionDrain *ConnectionDrainUpdate `json:"connection_drain,omitzero"`
+	// PoolHealth says what to do when no member is healthy.
+	PoolHealth *PoolHealthUpdate `json:"pool_health,omitzero"`
+	// QUICCIDHashStrategy says which bytes of the connection ID LBAlgorithm
+	// QUIC_CID takes its hash over.
 	QUICCIDHashStrategy *QUICHashStrategyUpdate `json:"quic_cid_hash_strategy,omitzero"`
-	AZAffinity          *AZAffinityUpdate       `json:"az_affinity,omitzero"`
+	// AZAffinity keeps traffic in the zone that it came in through.
+	AZAffinity *AZAffinityUpdate `json:"az_affinity,omitzero"`
 }
 
-// QUICHashStrategy is what CreatePool, ListPools, ShowPool, UpdatePool and 3
-// more answer with.
+// QUICHashStrategy says which bytes of a connection ID [LBAlgorithmQUICCID]
+// takes its hash over. It is part of the replies to CreatePool, ListPools,
+// ShowPool, UpdatePool and 3 more.
 type QUICHashStrategy struct {
-	// Len: 1 to 20.
+	// Len is how many bytes of the connection ID the hash is taken over.
 	Len int `json:"len"`
-	// Offset: 0 to 19.
+	// Offset is how many bytes of the connection ID are skipped first.
 	Offset int `json:"offset"`
 }
 
-// QUICHashStrategySpec is part of the request of CreatePool and
-// CreateMasterSlavePool.
+// QUICHashStrategySpec says which bytes of a connection ID
+// [LBAlgorithmQUICCID] takes its hash over. It is part of the requests of
+// CreatePool and CreateMasterSlavePool.
 type QUICHashStrategySpec struct {
-	// Len: required, 1 to 20, default 3.
+	// Len is how many bytes of the connection ID the hash is taken over.
+	// Required, 1 to 20.
 	Len int `json:"len"`
-	// Offset: required, 0 to 19, default 1.
+	// Offset is how many bytes of the connection ID are skipped first.
+	// Required, 0 to 19.
 	Offset int `json:"offset"`
 }
 
-// QUICHashStrategyUpdate is part of the request of UpdatePool.
+// QUICHashStrategyUpdate says which bytes of a connection ID
+// [LBAlgorithmQUICCID] takes its hash over. It is part of the request of
+// UpdatePool.
 type QUICHashStrategyUpdate struct {
-	// Len: required, 1 to 20, default 3.
+	// Len is how many bytes of the connection ID the hash is taken over.
+	// Required, 1 to 20.
 	Len int `json:"len"`
-	// Offset: required, 0 to 19, default 1.
+	// Offset is how many bytes of the connection ID are skipped first.
+	// Required, 0 to 19.
 	Offset int `json:"offset"`
 }
 
-// Reference is what CreatePool, ListPools, ShowPool, UpdatePool and 8 more
-// answer with.
+// Reference names another resource. It is part of the replies to CreatePool,
+// ListPools, ShowPool, UpdatePool and 8 more.
 type Reference struct {
+	// ID names the resource.
 	ID string `json:"id,omitzero"`
 }
 
-// SessionPersistence is what CreatePool, ListPools, ShowPool, UpdatePool and
-// 3 more answer with.
+// SessionPersistence is the session persistence of a pool. It is part of the
+// replies to CreatePool, ListPools, ShowPool, UpdatePool and 3 more.
 type SessionPersistence struct {
-	// CookieName: at most 1024 characters. Error when sent with other types.
-	CookieName string                 `json:"cookie_name,omitzero"`
-	Type       SessionPersistenceType `json:"type,omitzero"`
-	// PersistenceTimeout: 1 to 1440 minutes. TCP/UDP/QUIC 1-60 default 1;
-	// HTTP/HTTPS 1-1440 default 1440.
+	// CookieName is the name of the member's cookie. It belongs to type
+	// APP_COOKIE; with another type it is an error.
+	CookieName string `json:"cookie_name,omitzero"`
+	// Type is how a client is recognised.
+	Type SessionPersistenceType `json:"type,omitzero"`
+	// PersistenceTimeout is how long a client is kept on its member: in pools
+	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
+	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440, in
+	// minutes.
 	PersistenceTimeout int `json:"persistence_timeout"`
 }
 
-// SessionPersistenceSpec is part of the request of CreatePool and
-// CreateMasterSlavePool.
+// SessionPersistenceSpec is the session persistence of a new pool. It is part
+// of the requests of CreatePool and CreateMasterSlavePool.
 type SessionPersistenceSpec struct {
-	// CookieName: at most 1024 characters. Error when sent with other types.
-	// Required when type=APP_COOKIE.
+	// CookieName is the name of the member's cookie. It belongs to type
+	// APP_COOKIE; with another type it is an error. At most 1024 characters.
+	// Required when Type is APP_COOKIE.
 	CookieName string `json:"cookie_name,omitzero"`
-	// Type is required.
+	// Type is how a client is recognised. Required.
 	Type SessionPersistenceType `json:"type"`
-	// PersistenceTimeout: 1 to 1440 minutes. TCP/UDP/QUIC 1-60 default 1;
-	// HTTP/HTTPS 1-1440 default 1440. Ignored when type=APP_COOKIE.
+	// PersistenceTimeout is how long a client is kept on its member: in pools
+	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
+	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440. 1 to
+	// 1440 minutes. Ignored when Type is APP_COOKIE.
 	PersistenceTimeout int `json:"persistence_timeout,omitzero"`
 }
 
-// SessionPersistenceUpdate is part of the request of UpdatePool.
+// SessionPersistenceUpdate changes the session persistence of a pool. What is
+// left out stays as it is. It is part of the request of UpdatePool.
 type SessionPersistenceUpdate struct {
-	// CookieName: at most 1024 characters. Error when sent with other types.
-	// Required when type=APP_COOKIE.
-	CookieName *string                `json:"cookie_name,omitzero"`
-	Type       SessionPersistenceType `json:"type,omitzero"`
-	// PersistenceTimeout: 1 to 1440 minutes. TCP/UDP/QUIC 1-60 default 1;
-	// HTTP/HTTPS 1-1440 default 1440. Ignored when type=APP_COOKIE.
+	// CookieName is the name of the member's cookie. It belongs to type
+	// APP_COOKIE; with another type it is an error. At most 1024 characters.
+	// Required when Type is APP_COOKIE.
+	CookieName *string `json:"cookie_name,omitzero"`
+	// Type is how a client is recognised.
+	Type SessionPersistenceType `json:"type,omitzero"`
+	// PersistenceTimeout is how long a client is kept on its member: in pools
+	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
+	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440. 1 to
+	// 1440 minutes. Ignored when Type is APP_COOKIE.
 	PersistenceTimeout int `json:"persistence_timeout,omitzero"`
 }
 
-// SlowStart is what CreatePool, ListPools, ShowPool and UpdatePool answer
-// with.
+// SlowStart is the slow start of a pool: how gradually the traffic of a new
+// member grows. It is part of the replies to CreatePool, ListPools, ShowPool
+// and UpdatePool.
 type SlowStart struct {
+	// Enable turns the slow start on.
 	Enable bool `json:"enable"`
-	// Duration: 30 to 1200 seconds.
+	// Duration is how long it takes until a new member gets its full share,
+	// in seconds.
 	Duration int `json:"duration"`
 }
 
-// SlowStartSpec is part of the request of CreatePool.
+// SlowStartSpec is the slow start of a new pool: how gradually the traffic of
+// a new member grows. It is part of the request of CreatePool.
 type SlowStartSpec struct {
-	// Enable: default false.
+	// Enable turns the slow start on.
 	Enable bool `json:"enable,omitzero"`
-	// Duration: 30 to 1200 seconds, default 30.
+	// Duration is how long it takes until a new member gets its full share.
+	// 30 to 1200 seconds, default 30.
 	Duration int `json:"duration,omitzero"`
 }
 
-// SlowStartUpdate is part of the request of UpdatePool.
+// SlowStartUpdate changes the slow start of a pool. What is left out stays as
+// it is. It is part of the request of UpdatePool.
 type SlowStartUpdate struct {
-	// Enable: default false.
+	// Enable turns the slow start on.
 	Enable *bool `json:"enable,omitzero"`
-	// Duration: 30 to 1200 seconds, default 30.
+	// Duration is how long it takes until a new member gets its full share.
+	// 30 to 1200 seconds.
 	Duration int `json:"duration,omitzero"`
 }

@@ -36,8 +36,11 @@ type ShowQuotaRequest struct {
 type ShowQuotaResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"request_id,omitzero"`
-	Quota     Quota  `json:"quota,omitzero"`
+	// Quota is the limits, one for each kind of resource.
+	Quota Quota `json:"quota,omitzero"`
 }
 
 // ListQuotaDetails lists the project's quotas with what is used of them. A
@@ -67,7 +70,7 @@ func (c *Client) ListQuotaDetails(ctx context.Context, req ListQuotaDetailsReque
 
 // ListQuotaDetailsRequest is the request of [Client.ListQuotaDetails].
 type ListQuotaDetailsRequest struct {
-	// QuotaKey: filter.
+	// QuotaKey restricts the list to these quotas.
 	QuotaKey []QuotaKey `json:"quota_key,omitzero"`
 }
 
@@ -75,6 +78,9 @@ type ListQuotaDetailsRequest struct {
 type ListQuotaDetailsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	RequestID string        `json:"request_id,omitzero"`
-	Quotas    []QuotaDetail `json:"quotas,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
+	// Quotas lists the quotas.
+	Quotas []QuotaDetail `json:"quotas,omitzero"`
 }

@@ -2,39 +2,68 @@
 
 package elb
 
-// Quota is part of the reply to ShowQuota.
+// Quota is the limits of a project, one for each kind of resource. It is part
+// of the reply to ShowQuota.
 type Quota struct {
-	// ProjectID: URL value wins.
-	ProjectID          string `json:"project_id,omitzero"`
-	LoadBalancer       int    `json:"loadbalancer"`
-	Certificate        int    `json:"certificate"`
-	Listener           int    `json:"listener"`
-	L7Policy           int    `json:"l7policy"`
-	ConditionPerPolicy int    `json:"condition_per_policy"`
-	Pool               int    `json:"pool"`
-	HealthMonitor      int    `json:"healthmonitor"`
-	// Member: -1 = unlimited.
+	// ProjectID names the project.
+	ProjectID string `json:"project_id,omitzero"`
+	// LoadBalancer is the limit of load balancers.
+	LoadBalancer int `json:"loadbalancer"`
+	// Certificate is the limit of certificates.
+	Certificate int `json:"certificate"`
+	// Listener is the limit of listeners.
+	Listener int `json:"listener"`
+	// L7Policy is the limit of forwarding policies.
+	L7Policy int `json:"l7policy"`
+	// ConditionPerPolicy is the limit of conditions in one forwarding policy.
+	ConditionPerPolicy int `json:"condition_per_policy"`
+	// Pool is the limit of pools.
+	Pool int `json:"pool"`
+	// HealthMonitor is the limit of health monitors.
+	HealthMonitor int `json:"healthmonitor"`
+	// Member is the limit of members; -1 is none.
 	Member int `json:"member"`
-	// MembersPerPool: -1 = unlimited.
-	MembersPerPool                       int `json:"members_per_pool"`
-	ListenersPerPool                     int `json:"listeners_per_pool"`
-	IPGroup                              int `json:"ipgroup"`
-	IPGroupBindings                      int `json:"ipgroup_bindings"`
-	IPGroupMaxLength                     int `json:"ipgroup_max_length"`
-	IPGroupsPerListener                  int `json:"ipgroups_per_listener"`
-	SecurityPolicy                       int `json:"security_policy"`
-	ListenersPerLoadBalancer             int `json:"listeners_per_loadbalancer"`
-	PoolsPerL7Policy                     int `json:"pools_per_l7policy"`
-	L7PoliciesPerListener                int `json:"l7policies_per_listener"`
-	FreeInstanceMembersPerPool           int `json:"free_instance_members_per_pool"`
+	// MembersPerPool is the limit of members in one pool; -1 is none.
+	MembersPerPool int `json:"members_per_pool"`
+	// ListenersPerPool is the limit of listeners that use one pool.
+	ListenersPerPool int `json:"listeners_per_pool"`
+	// IPGroup is the limit of IP address groups.
+	IPGroup int `json:"ipgroup"`
+	// IPGroupBindings is the limit of listeners that use one IP address
+	// group.
+	IPGroupBindings int `json:"ipgroup_bindings"`
+	// IPGroupMaxLength is the limit of addresses in one IP address group.
+	IPGroupMaxLength int `json:"ipgroup_max_length"`
+	// IPGroupsPerListener is the limit of IP address groups of one listener.
+	IPGroupsPerListener int `json:"ipgroups_per_listener"`
+	// SecurityPolicy is the limit of custom security policies.
+	SecurityPolicy int `json:"security_policy"`
+	// ListenersPerLoadBalancer is the limit of listeners of one load
+	// balancer.
+	ListenersPerLoadBalancer int `json:"listeners_per_loadbalancer"`
+	// PoolsPerL7Policy is the limit of pools that one forwarding policy sends
+	// requests to.
+	PoolsPerL7Policy int `json:"pools_per_l7policy"`
+	// L7PoliciesPerListener is the limit of forwarding policies of one
+	// listener.
+	L7PoliciesPerListener int `json:"l7policies_per_listener"`
+	// FreeInstanceMembersPerPool is the limit of members in one pool of a
+	// free load balancer.
+	FreeInstanceMembersPerPool int `json:"free_instance_members_per_pool"`
+	// FreeInstanceListenersPerLoadBalancer is the limit of listeners of one
+	// free load balancer.
 	FreeInstanceListenersPerLoadBalancer int `json:"free_instance_listeners_per_loadbalancer"`
 }
 
-// QuotaDetail is part of the reply to ListQuotaDetails.
+// QuotaDetail is the limit for one kind of resource and what is used of it.
+// It is part of the reply to ListQuotaDetails.
 type QuotaDetail struct {
+	// QuotaKey is what the quota is for.
 	QuotaKey QuotaKey `json:"quota_key,omitzero"`
-	// QuotaLimit: -1 = unlimited.
-	QuotaLimit int       `json:"quota_limit"`
-	Used       int       `json:"used"`
-	Unit       QuotaUnit `json:"unit,omitzero"`
+	// QuotaLimit is the limit; -1 is none.
+	QuotaLimit int `json:"quota_limit"`
+	// Used is how many there are.
+	Used int `json:"used"`
+	// Unit is the unit of the two numbers.
+	Unit QuotaUnit `json:"unit,omitzero"`
 }

@@ -37,7 +37,7 @@ func (c *Client) ShowLoadBalancerStatus(ctx context.Context, req ShowLoadBalance
 // ShowLoadBalancerStatusRequest is the request of
 // [Client.ShowLoadBalancerStatus].
 type ShowLoadBalancerStatusRequest struct {
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"loadbalancer_id"`
 }
 
@@ -46,8 +46,11 @@ type ShowLoadBalancerStatusRequest struct {
 type ShowLoadBalancerStatusResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	Statuses  StatusTree `json:"statuses,omitzero"`
-	RequestID string     `json:"request_id,omitzero"`
+	// Statuses is the tree of states.
+	Statuses StatusTree `json:"statuses,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"request_id,omitzero"`
 }
 
 func (r *ShowLoadBalancerStatusResponse) missing() string {

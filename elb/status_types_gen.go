@@ -2,79 +2,116 @@
 
 package elb
 
-// HealthMonitorStatus is part of the reply to ShowLoadBalancerStatus.
+// HealthMonitorStatus is the state of a health monitor in a [StatusTree]. It
+// is part of the reply to ShowLoadBalancerStatus.
 type HealthMonitorStatus struct {
+	// Type is the protocol of the health check.
 	Type HealthMonitorType `json:"type,omitzero"`
-	ID   string            `json:"id,omitzero"`
-	// Name: 1 to 255 characters.
-	Name               string             `json:"name,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// Name is the name.
+	Name string `json:"name,omitzero"`
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
 }
 
-// L7PolicyStatus is part of the reply to ShowLoadBalancerStatus.
+// L7PolicyStatus is the state of a forwarding policy in a [StatusTree]. It is
+// part of the reply to ShowLoadBalancerStatus.
 type L7PolicyStatus struct {
-	Action             L7PolicyAction     `json:"action,omitzero"`
-	ID                 string             `json:"id,omitzero"`
+	// Action is where the policy sends requests.
+	Action L7PolicyAction `json:"action,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	// Name: 1 to 255 characters.
-	Name  string         `json:"name,omitzero"`
+	// Name is the name.
+	Name string `json:"name,omitzero"`
+	// Rules lists the rules of the policy.
 	Rules []L7RuleStatus `json:"rules,omitzero"`
 }
 
-// L7RuleStatus is part of the reply to ShowLoadBalancerStatus.
+// L7RuleStatus is the state of a forwarding rule in a [StatusTree]. It is
+// part of the reply to ShowLoadBalancerStatus.
 type L7RuleStatus struct {
-	ID                 string             `json:"id,omitzero"`
-	Type               L7RuleType         `json:"type,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// Type is what the rule looks at.
+	Type L7RuleType `json:"type,omitzero"`
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
 }
 
-// ListenerStatus is part of the reply to ShowLoadBalancerStatus.
+// ListenerStatus is the state of a listener in a [StatusTree]. It is part of
+// the reply to ShowLoadBalancerStatus.
 type ListenerStatus struct {
-	// Name: 1 to 255 characters.
-	Name               string             `json:"name,omitzero"`
+	// Name is the name.
+	Name string `json:"name,omitzero"`
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	Pools              []PoolStatus       `json:"pools,omitzero"`
-	L7Policies         []L7PolicyStatus   `json:"l7policies,omitzero"`
-	ID                 string             `json:"id,omitzero"`
-	OperatingStatus    OperatingStatus    `json:"operating_status,omitzero"`
+	// Pools lists the pools.
+	Pools []PoolStatus `json:"pools,omitzero"`
+	// L7Policies lists the forwarding policies.
+	L7Policies []L7PolicyStatus `json:"l7policies,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// OperatingStatus is the state of operation.
+	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`
 }
 
-// LoadBalancerStatus is part of the reply to ShowLoadBalancerStatus.
+// LoadBalancerStatus is the state of a load balancer in a [StatusTree]. It is
+// part of the reply to ShowLoadBalancerStatus.
 type LoadBalancerStatus struct {
-	// Name: 1 to 255 characters.
-	Name               string             `json:"name,omitzero"`
+	// Name is the name.
+	Name string `json:"name,omitzero"`
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	Listeners          []ListenerStatus   `json:"listeners,omitzero"`
-	Pools              []PoolStatus       `json:"pools,omitzero"`
-	ID                 string             `json:"id,omitzero"`
-	OperatingStatus    OperatingStatus    `json:"operating_status,omitzero"`
+	// Listeners lists the listeners.
+	Listeners []ListenerStatus `json:"listeners,omitzero"`
+	// Pools lists the pools.
+	Pools []PoolStatus `json:"pools,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// OperatingStatus is the state of operation.
+	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`
 }
 
-// MemberStatus is part of the reply to ShowLoadBalancerStatus.
+// MemberStatus is the state of a member in a [StatusTree]. It is part of the
+// reply to ShowLoadBalancerStatus.
 type MemberStatus struct {
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	// Address: 1 to 64 characters.
+	// Address is the member's address.
 	Address string `json:"address,omitzero"`
-	// ProtocolPort: 0 to 65535. 1-65535; 0 for IP pools or any-port pools; no
-	// effect when any_port_enable.
-	ProtocolPort int    `json:"protocol_port"`
-	ID           string `json:"id,omitzero"`
-	// OperatingStatus: DISABLED appears here only.
+	// ProtocolPort is the port of the member that gets the traffic, 0 in
+	// pools of protocol IP and in pools with AnyPortEnable.
+	ProtocolPort int `json:"protocol_port"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// OperatingStatus is the state of the member's health. DISABLED is
+	// reported here only.
 	OperatingStatus MemberOperatingStatus `json:"operating_status,omitzero"`
 }
 
-// PoolStatus is part of the reply to ShowLoadBalancerStatus.
+// PoolStatus is the state of a pool in a [StatusTree]. It is part of the
+// reply to ShowLoadBalancerStatus.
 type PoolStatus struct {
+	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	// Name: 1 to 255 characters.
-	Name            string              `json:"name,omitzero"`
-	HealthMonitor   HealthMonitorStatus `json:"healthmonitor,omitzero"`
-	Members         []MemberStatus      `json:"members,omitzero"`
-	ID              string              `json:"id,omitzero"`
-	OperatingStatus OperatingStatus     `json:"operating_status,omitzero"`
+	// Name is the name.
+	Name string `json:"name,omitzero"`
+	// HealthMonitor is the health monitor.
+	HealthMonitor HealthMonitorStatus `json:"healthmonitor,omitzero"`
+	// Members lists the members.
+	Members []MemberStatus `json:"members,omitzero"`
+	// ID is the ID.
+	ID string `json:"id,omitzero"`
+	// OperatingStatus is the state of operation.
+	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`
 }
 
-// StatusTree is part of the reply to ShowLoadBalancerStatus.
+// StatusTree is the state of a load balancer and of everything below it. It
+// is part of the reply to ShowLoadBalancerStatus.
 type StatusTree struct {
+	// LoadBalancer is the load balancer with everything below it.
 	LoadBalancer LoadBalancerStatus `json:"loadbalancer,omitzero"`
 }

@@ -16,8 +16,8 @@ import (
 //
 // It calls SLB 2014-05-15 AddBackendServers. It has no idempotency token:
 // after an error with OutcomeUnknown read back before calling again. It locks
-// the load balancer while it is carried out. Budget: 90 calls in 60 s per
-// account and region.
+// the load balancer while it is carried out. The service allows 90 calls in
+// 60 seconds for an account in a region.
 func (c *Client) AddBackendServers(ctx context.Context, req AddBackendServersRequest, opts ...cloudlb.CallOption) (*AddBackendServersResponse, error) {
 	call := c.begin(&opAddBackendServers, opts)
 	if req.RegionID == "" {
@@ -41,12 +41,14 @@ func (c *Client) AddBackendServers(ctx context.Context, req AddBackendServersReq
 
 // AddBackendServersRequest is the request of [Client.AddBackendServers].
 type AddBackendServersRequest struct {
-	// BackendServers: at most 20 elements. Default group; duplicates in one
-	// call: first wins; already attached: error.
+	// BackendServers lists the servers to add to the default server group. Of
+	// two entries for one server the first one counts; a server that is
+	// attached already is an error. At most 20 elements. No two have the same
+	// ServerID and ServerIP.
 	BackendServers DefaultServerSpecList `json:"BackendServers,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -54,10 +56,12 @@ type AddBackendServersRequest struct {
 type AddBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the default server group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// LoadBalancerID, such as lb-2ze7o5h52g02kkzz****.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// RequestID, such as 34B82C81-F13B-4EEB-99F6-A048C67CC830.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -75,7 +79,8 @@ func (r *AddBackendServersResponse) missing() string {
 //
 // It calls SLB 2014-05-15 SetBackendServers. A repeat has no further effect,
 // so it is repeated when the outcome is unknown. It locks the load balancer
-// while it is carried out. Budget: 90 calls in 60 s per account and region.
+// while it is carried out. The service allows 90 calls in 60 seconds for an
+// account in a region.
 func (c *Client) SetBackendServers(ctx context.Context, req SetBackendServersRequest, opts ...cloudlb.CallOption) (*SetBackendServersResponse, error) {
 	call := c.begin(&opSetBackendServers, opts)
 	if req.RegionID == "" {
@@ -99,11 +104,12 @@ func (c *Client) SetBackendServers(ctx context.Context, req SetBackendServersReq
 
 // SetBackendServersRequest is the request of [Client.SetBackendServers].
 type SetBackendServersRequest struct {
-	// BackendServers: at most 20 elements.
+	// BackendServers lists servers of the default server group with their new
+	// weights. At most 20 elements.
 	BackendServers DefaultServerUpdateList `json:"BackendServers,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -111,10 +117,12 @@ type SetBackendServersRequest struct {
 type SetBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the default server group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// LoadBalancerID, such as lb-bp1qjwo61pqz3a******.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -132,8 +140,8 @@ func (r *SetBackendServersResponse) missing() string {
 //
 // It calls SLB 2014-05-15 RemoveBackendServers. A repeat has no further
 // effect, so it is repeated when the outcome is unknown. It locks the load
-// balancer while it is carried out. Budget (by analogy): 90 calls in 60 s per
-// account and region.
+// balancer while it is carried out. The service allows 90 calls in 60 seconds
+// for an account in a region, going by similar operations.
 func (c *Client) RemoveBackendServers(ctx context.Context, req RemoveBackendServersRequest, opts ...cloudlb.CallOption) (*RemoveBackendServersResponse, error) {
 	call := c.begin(&opRemoveBackendServers, opts)
 	if req.RegionID == "" {
@@ -158,12 +166,12 @@ func (c *Client) RemoveBackendServers(ctx context.Context, req RemoveBackendServ
 // RemoveBackendServersRequest is the request of
 // [Client.RemoveBackendServers].
 type RemoveBackendServersRequest struct {
-	// BackendServers: required, at most 20 elements. Absent servers are
-	// ignored silently.
+	// BackendServers lists the servers to remove. Those that are not attached
+	// are ignored. Required, at most 20 elements.
 	BackendServers DefaultServerRefList `json:"BackendServers"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -171,10 +179,12 @@ type RemoveBackendServersRequest struct {
 type RemoveBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the default server group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// LoadBalancerID, such as lb-bp15lbk8uja8rvm4a****.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 

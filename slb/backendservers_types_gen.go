@@ -2,57 +2,73 @@
 
 package slb
 
-// DefaultServerRef is part of the request of RemoveBackendServers.
+// DefaultServerRef names a server to remove from the default server group. It
+// is part of the request of RemoveBackendServers.
 type DefaultServerRef struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight can be left out: the server is named by the other members. 0 to
+	// 100, default 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
+	// eni or eci needs a guaranteed-performance load balancer. Required when
+	// ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// DefaultServerSpec is part of the request of AddBackendServers.
+// DefaultServerSpec is a server to add to the default server group of a load
+// balancer. It is part of the request of AddBackendServers.
 type DefaultServerSpec struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is how much of the traffic the server gets, relative to the
+	// others. Without a weight (nil) the service gives it 100; with 0 it gets
+	// no new requests. 0 to 100, default 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
+	// eni or eci needs a guaranteed-performance load balancer. Required when
+	// ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: 1 to 65535. Docs print a string.
+	// Port is the port of the server that gets the traffic. 1 to 65535.
 	Port int `json:"Port,omitzero"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// DefaultServerUpdate is part of the request of SetBackendServers.
+// DefaultServerUpdate names a server of the default server group and gives
+// its new weight. It is part of the request of SetBackendServers.
 type DefaultServerUpdate struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is how much of the traffic the server gets from now on, relative
+	// to the others. With 0 it gets no new requests. Give it for every server
+	// listed, because for one that is left out (nil) the service documents
+	// 100. 0 to 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. A server of type eni or eci needs a
+	// guaranteed-performance load balancer. Required when ServerID is an ENI
+	// or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: 1 to 65535. Docs print a string.
+	// Port is the port of the server. It helps to name the server. 1 to
+	// 65535.
 	Port int `json:"Port,omitzero"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }

@@ -2,8 +2,8 @@
 
 package slb
 
-// AddressIPVersion is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// AddressIPVersion is a version of IP. Replies can carry values that are not
+// listed here.
 type AddressIPVersion string
 
 // The documented values of AddressIPVersion.
@@ -12,8 +12,8 @@ const (
 	AddressIPVersionIPv6 AddressIPVersion = "ipv6"
 )
 
-// AddressType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// AddressType says whether an address is of the internet or of the intranet.
+// Replies can carry values that are not listed here.
 type AddressType string
 
 // The documented values of AddressType.
@@ -22,8 +22,8 @@ const (
 	AddressTypeIntranet AddressType = "intranet"
 )
 
-// DeleteProtection is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// DeleteProtection says whether a load balancer is protected from deletion.
+// Replies can carry values that are not listed here.
 type DeleteProtection string
 
 // The documented values of DeleteProtection.
@@ -32,8 +32,8 @@ const (
 	DeleteProtectionOff DeleteProtection = "off"
 )
 
-// InstanceChargeType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// InstanceChargeType is how a load balancer itself is charged for. Replies
+// can carry values that are not listed here.
 type InstanceChargeType string
 
 // The documented values of InstanceChargeType.
@@ -42,8 +42,8 @@ const (
 	InstanceChargeTypePayByCLCU InstanceChargeType = "PayByCLCU"
 )
 
-// InternetChargeType is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// InternetChargeType is how traffic is charged for. Replies can carry values
+// that are not listed here.
 type InternetChargeType string
 
 // The documented values of InternetChargeType.
@@ -54,8 +54,8 @@ const (
 	InternetChargeTypeCode4          InternetChargeType = "4"
 )
 
-// Language is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// Language is the language of local names. Replies can carry values that are
+// not listed here.
 type Language string
 
 // The documented values of Language.
@@ -65,8 +65,8 @@ const (
 	LanguageJapanese Language = "ja"
 )
 
-// ListenerProtocol is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ListenerProtocol is the protocol of a listener. Replies can carry values
+// that are not listed here.
 type ListenerProtocol string
 
 // The documented values of ListenerProtocol.
@@ -77,8 +77,8 @@ const (
 	ListenerProtocolHTTPS ListenerProtocol = "https"
 )
 
-// LoadBalancerStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// LoadBalancerStatus is the state of a load balancer. Replies can carry
+// values that are not listed here.
 type LoadBalancerStatus string
 
 // The documented values of LoadBalancerStatus.
@@ -88,8 +88,8 @@ const (
 	LoadBalancerStatusLocked   LoadBalancerStatus = "locked"
 )
 
-// ModificationProtectionStatus is an enumeration of the API. Values that are
-// not listed here can come in replies.
+// ModificationProtectionStatus says whether changes in the console are
+// blocked. Replies can carry values that are not listed here.
 type ModificationProtectionStatus string
 
 // The documented values of ModificationProtectionStatus.
@@ -98,8 +98,8 @@ const (
 	ModificationProtectionStatusConsoleProtection ModificationProtectionStatus = "ConsoleProtection"
 )
 
-// NetworkType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// NetworkType is the type of network that a load balancer is in. Replies can
+// carry values that are not listed here.
 type NetworkType string
 
 // The documented values of NetworkType.
@@ -108,8 +108,8 @@ const (
 	NetworkTypeClassic NetworkType = "classic"
 )
 
-// PayType is an enumeration of the API. Values that are not listed here can
-// come in replies.
+// PayType is a way of paying. Replies can carry values that are not listed
+// here.
 type PayType string
 
 // The documented values of PayType.
@@ -118,8 +118,8 @@ const (
 	PayTypePrePay      PayType = "PrePay"
 )
 
-// RenewalStatus is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// RenewalStatus is what happens when a load balancer expires. Replies can
+// carry values that are not listed here.
 type RenewalStatus string
 
 // The documented values of RenewalStatus.
@@ -129,8 +129,8 @@ const (
 	RenewalStatusNotRenewal  RenewalStatus = "NotRenewal"
 )
 
-// RenewalUnit is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// RenewalUnit is the unit of a renewal. Replies can carry values that are not
+// listed here.
 type RenewalUnit string
 
 // The documented values of RenewalUnit.
@@ -139,8 +139,8 @@ const (
 	RenewalUnitMonth RenewalUnit = "Month"
 )
 
-// ServerHealthStatus is an enumeration of the API. Values that are not listed
-// here can come in replies.
+// ServerHealthStatus is the state of a server's health. Replies can carry
+// values that are not listed here.
 type ServerHealthStatus string
 
 // The documented values of ServerHealthStatus.
@@ -150,8 +150,8 @@ const (
 	ServerHealthStatusUnavailable ServerHealthStatus = "unavailable"
 )
 
-// ServerRole is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ServerRole is which of the two servers of a primary/secondary server group
+// a server is. Replies can carry values that are not listed here.
 type ServerRole string
 
 // The documented values of ServerRole.
@@ -160,8 +160,8 @@ const (
 	ServerRoleSlave  ServerRole = "Slave"
 )
 
-// ServerType is an enumeration of the API. Values that are not listed here
-// can come in replies.
+// ServerType is what the ID of a server names. Replies can carry values that
+// are not listed here.
 type ServerType string
 
 // The documented values of ServerType.

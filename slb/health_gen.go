@@ -12,8 +12,8 @@ import (
 // DescribeHealthStatus reports the health of every server behind a load
 // balancer or behind one of its listeners.
 //
-// It calls SLB 2014-05-15 DescribeHealthStatus. Budget: 3000 calls in 60 s
-// per account and region.
+// It calls SLB 2014-05-15 DescribeHealthStatus. The service allows 3000 calls
+// in 60 seconds for an account in a region.
 func (c *Client) DescribeHealthStatus(ctx context.Context, req DescribeHealthStatusRequest, opts ...cloudlb.CallOption) (*DescribeHealthStatusResponse, error) {
 	call := c.begin(&opDescribeHealthStatus, opts)
 	if req.RegionID == "" {
@@ -38,13 +38,14 @@ func (c *Client) DescribeHealthStatus(ctx context.Context, req DescribeHealthSta
 // DescribeHealthStatusRequest is the request of
 // [Client.DescribeHealthStatus].
 type DescribeHealthStatusRequest struct {
-	// ListenerPort: 1 to 65535. All ports when omitted.
+	// ListenerPort restricts the report to one listener; without it all are
+	// reported. 1 to 65535.
 	ListenerPort int `json:"ListenerPort,omitzero"`
-	// ListenerProtocol, such as https.
+	// ListenerProtocol restricts the report to listeners of one protocol.
 	ListenerProtocol ListenerProtocol `json:"ListenerProtocol,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -52,8 +53,11 @@ type DescribeHealthStatusRequest struct {
 type DescribeHealthStatusResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers, once for each listener that uses
+	// them.
 	BackendServers ServerHealthList `json:"BackendServers,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 

@@ -2,18 +2,21 @@
 
 package slb
 
-// ServerHealth is part of the reply to DescribeHealthStatus.
+// ServerHealth is the health of a server behind one listener. It is part of
+// the reply to DescribeHealthStatus.
 type ServerHealth struct {
-	// ListenerPort, such as 80.
+	// ListenerPort is the port of the listener.
 	ListenerPort int `json:"ListenerPort"`
-	// Port, such as 70.
+	// Port is the port of the server.
 	Port int `json:"Port"`
-	// Protocol, such as https.
+	// Protocol is the protocol of the listener.
 	Protocol string `json:"Protocol,omitzero"`
-	// ServerHealthStatus, such as abnormal.
+	// ServerHealthStatus is the state of the server's health behind that
+	// listener.
 	ServerHealthStatus ServerHealthStatus `json:"ServerHealthStatus,omitzero"`
-	// ServerID, such as i-bp1h5u3fv54ytf***.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance.
 	ServerID string `json:"ServerId,omitzero"`
-	// ServerIP, such as 192.XX.XX.11.
+	// ServerIP is the server's address.
 	ServerIP string `json:"ServerIp,omitzero"`
 }

@@ -14,8 +14,8 @@ import (
 
 // DescribeLoadBalancers lists load balancers of a region, one page per call.
 //
-// It calls SLB 2014-05-15 DescribeLoadBalancers. Budget: 3000 calls in 60 s
-// per account and region.
+// It calls SLB 2014-05-15 DescribeLoadBalancers. The service allows 3000
+// calls in 60 seconds for an account in a region.
 func (c *Client) DescribeLoadBalancers(ctx context.Context, req DescribeLoadBalancersRequest, opts ...cloudlb.CallOption) (*DescribeLoadBalancersResponse, error) {
 	call := c.begin(&opDescribeLoadBalancers, opts)
 	if req.RegionID == "" {
@@ -60,47 +60,53 @@ func (c *Client) LoadBalancers(ctx context.Context, req DescribeLoadBalancersReq
 // DescribeLoadBalancersRequest is the request of
 // [Client.DescribeLoadBalancers].
 type DescribeLoadBalancersRequest struct {
-	// Address, such as 192.168.XX.XX.
+	// Address restricts the list to the load balancer with this address.
 	Address string `json:"Address,omitzero"`
-	// AddressIPVersion, such as ipv4.
+	// AddressIPVersion restricts the list to one version of IP.
 	AddressIPVersion AddressIPVersion `json:"AddressIPVersion,omitzero"`
-	// AddressType, such as intranet.
+	// AddressType restricts the list to load balancers for the internet or
+	// for the intranet.
 	AddressType AddressType `json:"AddressType,omitzero"`
-	// InternetChargeType: list reply may use 3/4.
+	// InternetChargeType restricts the list to one way of charging for
+	// traffic.
 	InternetChargeType InternetChargeType `json:"InternetChargeType,omitzero"`
-	// LoadBalancerID: comma-separated, at most 10.
+	// LoadBalancerID restricts the list to these load balancers: up to 10
+	// IDs, separated by commas.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// LoadBalancerName: comma-separated, at most 10.
+	// LoadBalancerName restricts the list to load balancers of these names:
+	// up to 10, separated by commas.
 	LoadBalancerName string `json:"LoadBalancerName,omitzero"`
-	// LoadBalancerStatus, such as active.
+	// LoadBalancerStatus restricts the list to one state.
 	LoadBalancerStatus LoadBalancerStatus `json:"LoadBalancerStatus,omitzero"`
-	// MasterZoneID, such as cn-hangzhou-b.
+	// MasterZoneID restricts the list to one primary zone.
 	MasterZoneID string `json:"MasterZoneId,omitzero"`
-	// NetworkType: doc prints Classic.
+	// NetworkType restricts the list to one type of network.
 	NetworkType NetworkType `json:"NetworkType,omitzero"`
-	// PageNumber, such as 1.
+	// PageNumber is the number of the page, counted from 1.
 	PageNumber int `json:"PageNumber,omitzero"`
-	// PageSize: 1 to 100. Needs PageNumber too.
+	// PageSize is the size of a page. It needs PageNumber. 1 to 100.
 	PageSize int `json:"PageSize,omitzero"`
-	// PayType, such as PayOnDemand.
+	// PayType restricts the list to one way of paying.
 	PayType PayType `json:"PayType,omitzero"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// ResourceGroupID, such as rg-acfmxazb4p****.
+	// ResourceGroupID restricts the list to one resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// ServerID, such as vm-server-23****.
+	// ServerID restricts the list to load balancers with this server.
 	ServerID string `json:"ServerId,omitzero"`
-	// ServerIntranetAddress, such as 10.XX.XX.102.
+	// ServerIntranetAddress restricts the list to load balancers with a
+	// server of this address.
 	ServerIntranetAddress string `json:"ServerIntranetAddress,omitzero"`
-	// SlaveZoneID, such as cn-hangzhou-d.
+	// SlaveZoneID restricts the list to one secondary zone.
 	SlaveZoneID string `json:"SlaveZoneId,omitzero"`
-	// Tag: at most 20 elements.
+	// Tag restricts the list to what has these tags. At most 20 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
-	// Tags: legacy JSON tag filter, at most 10.
+	// Tags restricts the list by tags in the older form, a JSON text with at
+	// most 10 of them. Prefer Tag.
 	Tags string `json:"Tags,omitzero"`
-	// VSwitchID, such as vsw-bp12mw1f8k3****.
+	// VSwitchID restricts the list to one vSwitch.
 	VSwitchID string `json:"VSwitchId,omitzero"`
-	// VpcID, such as vpc-bp1aevy8sof****.
+	// VpcID restricts the list to one VPC.
 	VpcID string `json:"VpcId,omitzero"`
 }
 
@@ -109,14 +115,16 @@ type DescribeLoadBalancersRequest struct {
 type DescribeLoadBalancersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// LoadBalancers lists the load balancers of this page.
 	LoadBalancers LoadBalancerList `json:"LoadBalancers,omitzero"`
-	// PageNumber, such as 1.
+	// PageNumber is the number of the page, counted from 1.
 	PageNumber int `json:"PageNumber"`
-	// PageSize, such as 50.
+	// PageSize is the page size that the service used.
 	PageSize int `json:"PageSize"`
-	// RequestID, such as 8B9DB03B-ED39-5DB8-9C9F-1ED5F548D61E.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// TotalCount, such as 1.
+	// TotalCount is how many entries the list has on all its pages.
 	TotalCount int `json:"TotalCount"`
 }
 
@@ -130,8 +138,8 @@ func (r *DescribeLoadBalancersResponse) missing() string {
 // DescribeLoadBalancerAttribute reads one load balancer with its listeners
 // and the servers of its default server group.
 //
-// It calls SLB 2014-05-15 DescribeLoadBalancerAttribute. Budget: 3000 calls
-// in 60 s per account and region.
+// It calls SLB 2014-05-15 DescribeLoadBalancerAttribute. The service allows
+// 3000 calls in 60 seconds for an account in a region.
 func (c *Client) DescribeLoadBalancerAttribute(ctx context.Context, req DescribeLoadBalancerAttributeRequest, opts ...cloudlb.CallOption) (*DescribeLoadBalancerAttributeResponse, error) {
 	call := c.begin(&opDescribeLoadBalancerAttribute, opts)
 	if req.RegionID == "" {
@@ -156,9 +164,9 @@ func (c *Client) DescribeLoadBalancerAttribute(ctx context.Context, req Describe
 // DescribeLoadBalancerAttributeRequest is the request of
 // [Client.DescribeLoadBalancerAttribute].
 type DescribeLoadBalancerAttributeRequest struct {
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -167,72 +175,86 @@ type DescribeLoadBalancerAttributeRequest struct {
 type DescribeLoadBalancerAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// Address, such as 42.XX.XX.6.
+	// Address is the address that takes the traffic.
 	Address string `json:"Address,omitzero"`
-	// AddressIPVersion, such as ipv4.
+	// AddressIPVersion is the version of IP of the address.
 	AddressIPVersion AddressIPVersion `json:"AddressIPVersion,omitzero"`
-	// AddressType, such as internet.
+	// AddressType says whether the address is of the internet or of the
+	// intranet.
 	AddressType AddressType `json:"AddressType,omitzero"`
-	// AutoReleaseTime, such as 1.513947075e+12.
-	AutoReleaseTime int64             `json:"AutoReleaseTime"`
-	BackendServers  BackendServerList `json:"BackendServers,omitzero"`
-	// Bandwidth, such as 5.
+	// AutoReleaseTime is when the load balancer is released by itself, as
+	// Unix time.
+	AutoReleaseTime int64 `json:"AutoReleaseTime"`
+	// BackendServers lists the servers of the default server group.
+	BackendServers BackendServerList `json:"BackendServers,omitzero"`
+	// Bandwidth is the bandwidth in Mbit/s.
 	Bandwidth int `json:"Bandwidth"`
-	// CreateTime, such as 2017-08-31T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// CreateTimeStamp, such as 1.504147745e+12.
+	// CreateTimeStamp is when the load balancer was created, as Unix time.
 	CreateTimeStamp int64 `json:"CreateTimeStamp"`
-	// DeleteProtection, such as off.
+	// DeleteProtection says whether the load balancer is protected from
+	// deletion.
 	DeleteProtection DeleteProtection `json:"DeleteProtection,omitzero"`
-	// EndTime, such as 2022-09-08T16:00:00Z.
+	// EndTime is when the load balancer expires.
 	EndTime string `json:"EndTime,omitzero"`
-	// EndTimeStamp, such as 3.24938016e+13.
+	// EndTimeStamp is when the load balancer expires, as Unix time.
 	EndTimeStamp int64 `json:"EndTimeStamp"`
-	// InstanceChargeType, such as PayBySpec.
+	// InstanceChargeType is how the load balancer itself is charged for.
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType,omitzero"`
-	// InternetChargeType: list reply may use 3/4.
-	InternetChargeType       InternetChargeType       `json:"InternetChargeType,omitzero"`
-	ListenerPorts            ListenerPortList         `json:"ListenerPorts,omitzero"`
+	// InternetChargeType is how traffic is charged for; DescribeLoadBalancers
+	// may answer with 3 and 4.
+	InternetChargeType InternetChargeType `json:"InternetChargeType,omitzero"`
+	// ListenerPorts lists the ports of the listeners.
+	ListenerPorts ListenerPortList `json:"ListenerPorts,omitzero"`
+	// ListenerPortsAndProtocal is ListenerPortsAndProtocol under the misspelt
+	// name that the service also sends.
 	ListenerPortsAndProtocal ListenerPortProtocalList `json:"ListenerPortsAndProtocal,omitzero"`
+	// ListenerPortsAndProtocol lists the listeners.
 	ListenerPortsAndProtocol ListenerPortProtocolList `json:"ListenerPortsAndProtocol,omitzero"`
-	// LoadBalancerID, such as lb-bp1b6c719dfa08ex****.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// LoadBalancerName, such as lb-instance-test.
+	// LoadBalancerName is the load balancer's name.
 	LoadBalancerName string `json:"LoadBalancerName,omitzero"`
-	// LoadBalancerSpec, such as slb.s1.small.
+	// LoadBalancerSpec is the specification that the load balancer was bought
+	// with.
 	LoadBalancerSpec string `json:"LoadBalancerSpec,omitzero"`
-	// LoadBalancerStatus, such as active.
+	// LoadBalancerStatus is the state of the load balancer.
 	LoadBalancerStatus LoadBalancerStatus `json:"LoadBalancerStatus,omitzero"`
-	// MasterZoneID, such as cn-hangzhou-b.
+	// MasterZoneID names the primary zone.
 	MasterZoneID string `json:"MasterZoneId,omitzero"`
-	// ModificationProtectionReason, such as Managed instance.
+	// ModificationProtectionReason says why changes in the console are
+	// blocked.
 	ModificationProtectionReason string `json:"ModificationProtectionReason,omitzero"`
-	// ModificationProtectionStatus, such as ConsoleProtection.
+	// ModificationProtectionStatus says whether changes in the console are
+	// blocked.
 	ModificationProtectionStatus ModificationProtectionStatus `json:"ModificationProtectionStatus,omitzero"`
-	// NetworkType: doc prints Classic.
+	// NetworkType is the type of network.
 	NetworkType NetworkType `json:"NetworkType,omitzero"`
-	// PayType, such as PayOnDemand.
+	// PayType is the way of paying.
 	PayType PayType `json:"PayType,omitzero"`
-	// RegionID, such as cn-hangzhou.
+	// RegionID names the region.
 	RegionID string `json:"RegionId,omitzero"`
-	// RegionIDAlias, such as hangzhou.
+	// RegionIDAlias is another name of the region.
 	RegionIDAlias string `json:"RegionIdAlias,omitzero"`
-	// RenewalCycUnit, such as Month.
+	// RenewalCycUnit is the unit of RenewalDuration.
 	RenewalCycUnit RenewalUnit `json:"RenewalCycUnit,omitzero"`
-	// RenewalDuration, such as 1.
+	// RenewalDuration is how long the load balancer is renewed for.
 	RenewalDuration int `json:"RenewalDuration"`
-	// RenewalStatus, such as AutoRenewal.
+	// RenewalStatus says what happens when the load balancer expires.
 	RenewalStatus RenewalStatus `json:"RenewalStatus,omitzero"`
-	// RequestID, such as 365F4154-92F6-4AE4-92F8-7FF34B540710.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3rtop****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// SlaveZoneID, such as cn-hangzhou-d.
-	SlaveZoneID string  `json:"SlaveZoneId,omitzero"`
-	Tags        TagList `json:"Tags,omitzero"`
-	// VSwitchID, such as vsw-255ecrwq5****.
+	// SlaveZoneID names the secondary zone.
+	SlaveZoneID string `json:"SlaveZoneId,omitzero"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
+	// VSwitchID names the vSwitch.
 	VSwitchID string `json:"VSwitchId,omitzero"`
-	// VpcID, such as vpc-25dvzy9f8****.
+	// VpcID names the VPC.
 	VpcID string `json:"VpcId,omitzero"`
 }
 

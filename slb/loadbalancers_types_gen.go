@@ -2,79 +2,90 @@
 
 package slb
 
-// ListenerPortProtocal is part of the reply to DescribeLoadBalancerAttribute.
+// ListenerPortProtocal is a listener, in the misspelt form that the service
+// also sends. It is part of the reply to DescribeLoadBalancerAttribute.
 type ListenerPortProtocal struct {
-	// ListenerPort, such as 443.
+	// ListenerPort is the listener's port.
 	ListenerPort int `json:"ListenerPort"`
-	// ListenerProtocal, such as http.
+	// ListenerProtocal is the listener's protocol.
 	ListenerProtocal string `json:"ListenerProtocal,omitzero"`
 }
 
-// ListenerPortProtocol is part of the reply to DescribeLoadBalancerAttribute.
+// ListenerPortProtocol is a listener. It is part of the reply to
+// DescribeLoadBalancerAttribute.
 type ListenerPortProtocol struct {
-	// Description, such as Listener Description.
+	// Description is the listener's description.
 	Description string `json:"Description,omitzero"`
-	// ForwardPort, such as 443.
+	// ForwardPort is the port that HTTP requests are redirected to.
 	ForwardPort int `json:"ForwardPort"`
-	// ListenerForward, such as on.
+	// ListenerForward says whether HTTP requests are redirected.
 	ListenerForward string `json:"ListenerForward,omitzero"`
-	// ListenerPort, such as 80.
+	// ListenerPort is the listener's port.
 	ListenerPort int `json:"ListenerPort"`
-	// ListenerProtocol, such as https.
+	// ListenerProtocol is the listener's protocol.
 	ListenerProtocol string `json:"ListenerProtocol,omitzero"`
 }
 
-// LoadBalancer is part of the reply to DescribeLoadBalancers.
+// LoadBalancer is a load balancer. It is part of the reply to
+// DescribeLoadBalancers.
 type LoadBalancer struct {
-	// Address, such as 100.XX.XX.28.
+	// Address is the address that takes the traffic.
 	Address string `json:"Address,omitzero"`
-	// AddressIPVersion, such as ipv4.
+	// AddressIPVersion is the version of IP of the address.
 	AddressIPVersion AddressIPVersion `json:"AddressIPVersion,omitzero"`
-	// AddressType, such as intranet.
+	// AddressType says whether the address is of the internet or of the
+	// intranet.
 	AddressType AddressType `json:"AddressType,omitzero"`
-	// Bandwidth, such as -1.
+	// Bandwidth is the bandwidth in Mbit/s.
 	Bandwidth int `json:"Bandwidth"`
-	// CreateTime, such as 2021-12-02T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// CreateTimeStamp, such as 1.504147745e+12.
+	// CreateTimeStamp is when the load balancer was created, as Unix time.
 	CreateTimeStamp int64 `json:"CreateTimeStamp"`
-	// DeleteProtection, such as off.
+	// DeleteProtection says whether the load balancer is protected from
+	// deletion.
 	DeleteProtection DeleteProtection `json:"DeleteProtection,omitzero"`
-	// InstanceChargeType, such as PayBySpec.
+	// InstanceChargeType is how the load balancer itself is charged for.
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType,omitzero"`
-	// InternetChargeType: list reply may use 3/4.
+	// InternetChargeType is how traffic is charged for; DescribeLoadBalancers
+	// may answer with 3 and 4.
 	InternetChargeType InternetChargeType `json:"InternetChargeType,omitzero"`
-	// InternetChargeTypeAlias, such as paybybandwidth.
+	// InternetChargeTypeAlias is how traffic is charged for, in another
+	// spelling.
 	InternetChargeTypeAlias string `json:"InternetChargeTypeAlias,omitzero"`
-	// LoadBalancerID, such as lb-bp1b6c719dfa****.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// LoadBalancerName, such as lb-bp1o94dp5i6ea****.
+	// LoadBalancerName is the load balancer's name.
 	LoadBalancerName string `json:"LoadBalancerName,omitzero"`
-	// LoadBalancerSpec, such as slb.s1.small.
+	// LoadBalancerSpec is the specification that the load balancer was bought
+	// with.
 	LoadBalancerSpec string `json:"LoadBalancerSpec,omitzero"`
-	// LoadBalancerStatus, such as active.
+	// LoadBalancerStatus is the state of the load balancer.
 	LoadBalancerStatus LoadBalancerStatus `json:"LoadBalancerStatus,omitzero"`
-	// MasterZoneID, such as cn-hangzhou-b.
+	// MasterZoneID names the primary zone.
 	MasterZoneID string `json:"MasterZoneId,omitzero"`
-	// ModificationProtectionReason, such as ManagedInstance.
+	// ModificationProtectionReason says why changes in the console are
+	// blocked.
 	ModificationProtectionReason string `json:"ModificationProtectionReason,omitzero"`
-	// ModificationProtectionStatus, such as ConsoleProtection.
+	// ModificationProtectionStatus says whether changes in the console are
+	// blocked.
 	ModificationProtectionStatus ModificationProtectionStatus `json:"ModificationProtectionStatus,omitzero"`
-	// NetworkType: doc prints Classic.
+	// NetworkType is the type of network.
 	NetworkType NetworkType `json:"NetworkType,omitzero"`
-	// PayType, such as PayOnDemand.
+	// PayType is the way of paying.
 	PayType PayType `json:"PayType,omitzero"`
-	// RegionID, such as cn-hangzhou.
+	// RegionID names the region.
 	RegionID string `json:"RegionId,omitzero"`
-	// RegionIDAlias, such as hangzhou.
+	// RegionIDAlias is another name of the region.
 	RegionIDAlias string `json:"RegionIdAlias,omitzero"`
-	// ResourceGroupID, such as rg-atstuj3r****.
+	// ResourceGroupID names the resource group.
 	ResourceGroupID string `json:"ResourceGroupId,omitzero"`
-	// SlaveZoneID, such as cn-hangzhou-d.
-	SlaveZoneID string  `json:"SlaveZoneId,omitzero"`
-	Tags        TagList `json:"Tags,omitzero"`
-	// VSwitchID, such as vsw-255ecr****.
+	// SlaveZoneID names the secondary zone.
+	SlaveZoneID string `json:"SlaveZoneId,omitzero"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
+	// VSwitchID names the vSwitch.
 	VSwitchID string `json:"VSwitchId,omitzero"`
-	// VpcID, such as vpc-25dvzy9f8****.
+	// VpcID names the VPC.
 	VpcID string `json:"VpcId,omitzero"`
 }

@@ -15,8 +15,9 @@ import (
 //
 // It calls SLB 2014-05-15 CreateMasterSlaveServerGroup. It has no idempotency
 // token: after an error with OutcomeUnknown read back before calling again.
-// It locks the load balancer while it is carried out. Budget (by analogy): 90
-// calls in 60 s per account and region.
+// It locks the load balancer while it is carried out. The service allows 90
+// calls in 60 seconds for an account in a region, going by similar
+// operations.
 func (c *Client) CreateMasterSlaveServerGroup(ctx context.Context, req CreateMasterSlaveServerGroupRequest, opts ...cloudlb.CallOption) (*CreateMasterSlaveServerGroupResponse, error) {
 	call := c.begin(&opCreateMasterSlaveServerGroup, opts)
 	if req.RegionID == "" {
@@ -41,16 +42,17 @@ func (c *Client) CreateMasterSlaveServerGroup(ctx context.Context, req CreateMas
 // CreateMasterSlaveServerGroupRequest is the request of
 // [Client.CreateMasterSlaveServerGroup].
 type CreateMasterSlaveServerGroupRequest struct {
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// MasterSlaveBackendServers: 2 to 2 elements. Exactly one Master and one
-	// Slave.
+	// MasterSlaveBackendServers lists the two servers, one with ServerType
+	// Master and one with Slave. Exactly 2. No two have the same ServerID and
+	// Port.
 	MasterSlaveBackendServers MasterSlaveServerSpecList `json:"MasterSlaveBackendServers,omitzero"`
-	// MasterSlaveServerGroupName, such as Group1.
+	// MasterSlaveServerGroupName is the group's name.
 	MasterSlaveServerGroupName string `json:"MasterSlaveServerGroupName,omitzero"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// Tag: at most 20 elements.
+	// Tag lists the tags to set. At most 20 elements.
 	Tag []TagSpec `json:"Tag,omitzero"`
 }
 
@@ -59,10 +61,12 @@ type CreateMasterSlaveServerGroupRequest struct {
 type CreateMasterSlaveServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// MasterSlaveBackendServers lists the two servers.
 	MasterSlaveBackendServers MasterSlaveServerList `json:"MasterSlaveBackendServers,omitzero"`
-	// MasterSlaveServerGroupID, such as rsp-bp19au4******.
+	// MasterSlaveServerGroupID names the new group.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId,omitzero"`
-	// RequestID, such as 7CA4DB76-4D32-523B-822E-5C9494613D46.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -81,8 +85,8 @@ func (r *CreateMasterSlaveServerGroupResponse) missing() string {
 //
 // It calls SLB 2014-05-15 DeleteMasterSlaveServerGroup. A repeat has no
 // further effect, so it is repeated when the outcome is unknown. It locks the
-// load balancer while it is carried out. Budget: 400 calls in 60 s per
-// account and region.
+// load balancer while it is carried out. The service allows 400 calls in 60
+// seconds for an account in a region.
 func (c *Client) DeleteMasterSlaveServerGroup(ctx context.Context, req DeleteMasterSlaveServerGroupRequest, opts ...cloudlb.CallOption) (*DeleteMasterSlaveServerGroupResponse, error) {
 	call := c.begin(&opDeleteMasterSlaveServerGroup, opts)
 	if req.RegionID == "" {
@@ -107,9 +111,10 @@ func (c *Client) DeleteMasterSlaveServerGroup(ctx context.Context, req DeleteMas
 // DeleteMasterSlaveServerGroupRequest is the request of
 // [Client.DeleteMasterSlaveServerGroup].
 type DeleteMasterSlaveServerGroupRequest struct {
-	// MasterSlaveServerGroupID is required.
+	// MasterSlaveServerGroupID names the primary/secondary server group.
+	// Required.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
 }
 
@@ -118,7 +123,8 @@ type DeleteMasterSlaveServerGroupRequest struct {
 type DeleteMasterSlaveServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -132,8 +138,8 @@ func (r *DeleteMasterSlaveServerGroupResponse) missing() string {
 // DescribeMasterSlaveServerGroups lists the primary/secondary server groups
 // of a load balancer, without their servers.
 //
-// It calls SLB 2014-05-15 DescribeMasterSlaveServerGroups. Budget: 3000 calls
-// in 60 s per account and region.
+// It calls SLB 2014-05-15 DescribeMasterSlaveServerGroups. The service allows
+// 3000 calls in 60 seconds for an account in a region.
 func (c *Client) DescribeMasterSlaveServerGroups(ctx context.Context, req DescribeMasterSlaveServerGroupsRequest, opts ...cloudlb.CallOption) (*DescribeMasterSlaveServerGroupsResponse, error) {
 	call := c.begin(&opDescribeMasterSlaveServerGroups, opts)
 	if req.RegionID == "" {
@@ -158,15 +164,15 @@ func (c *Client) DescribeMasterSlaveServerGroups(ctx context.Context, req Descri
 // DescribeMasterSlaveServerGroupsRequest is the request of
 // [Client.DescribeMasterSlaveServerGroups].
 type DescribeMasterSlaveServerGroupsRequest struct {
-	// Description, such as test-112.
+	// Description restricts the list to groups with this description.
 	Description string `json:"Description,omitzero"`
-	// IncludeListener: default false.
+	// IncludeListener adds to every group the listeners that use it.
 	IncludeListener bool `json:"IncludeListener,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// Tag: at most 20 elements.
+	// Tag restricts the list to what has these tags. At most 20 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
 }
 
@@ -175,8 +181,10 @@ type DescribeMasterSlaveServerGroupsRequest struct {
 type DescribeMasterSlaveServerGroupsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// MasterSlaveServerGroups lists the primary/secondary server groups.
 	MasterSlaveServerGroups MasterSlaveServerGroupList `json:"MasterSlaveServerGroups,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -190,8 +198,8 @@ func (r *DescribeMasterSlaveServerGroupsResponse) missing() string {
 // DescribeMasterSlaveServerGroupAttribute reads one primary/secondary server
 // group with its two servers.
 //
-// It calls SLB 2014-05-15 DescribeMasterSlaveServerGroupAttribute. Budget:
-// 3000 calls in 60 s per account and region.
+// It calls SLB 2014-05-15 DescribeMasterSlaveServerGroupAttribute. The
+// service allows 3000 calls in 60 seconds for an account in a region.
 func (c *Client) DescribeMasterSlaveServerGroupAttribute(ctx context.Context, req DescribeMasterSlaveServerGroupAttributeRequest, opts ...cloudlb.CallOption) (*DescribeMasterSlaveServerGroupAttributeResponse, error) {
 	call := c.begin(&opDescribeMasterSlaveServerGroupAttribute, opts)
 	if req.RegionID == "" {
@@ -216,9 +224,10 @@ func (c *Client) DescribeMasterSlaveServerGroupAttribute(ctx context.Context, re
 // DescribeMasterSlaveServerGroupAttributeRequest is the request of
 // [Client.DescribeMasterSlaveServerGroupAttribute].
 type DescribeMasterSlaveServerGroupAttributeRequest struct {
-	// MasterSlaveServerGroupID is required.
+	// MasterSlaveServerGroupID names the primary/secondary server group.
+	// Required.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
 }
 
@@ -227,18 +236,21 @@ type DescribeMasterSlaveServerGroupAttributeRequest struct {
 type DescribeMasterSlaveServerGroupAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// CreateTime, such as 2022-12-02T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// LoadBalancerID, such as lb-14fadafw4343a******.
-	LoadBalancerID            string                `json:"LoadBalancerId,omitzero"`
+	// LoadBalancerID names the load balancer.
+	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
+	// MasterSlaveBackendServers lists the two servers.
 	MasterSlaveBackendServers MasterSlaveServerList `json:"MasterSlaveBackendServers,omitzero"`
-	// MasterSlaveServerGroupID, such as rsp-cige6******.
+	// MasterSlaveServerGroupID names the primary/secondary server group.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId,omitzero"`
-	// MasterSlaveServerGroupName, such as Group1.
+	// MasterSlaveServerGroupName is the group's name.
 	MasterSlaveServerGroupName string `json:"MasterSlaveServerGroupName,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B0******.
-	RequestID string  `json:"RequestId,omitzero"`
-	Tags      TagList `json:"Tags,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
 }
 
 func (r *DescribeMasterSlaveServerGroupAttributeResponse) missing() string {

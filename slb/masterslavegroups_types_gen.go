@@ -2,54 +2,65 @@
 
 package slb
 
-// MasterSlaveServer is what CreateMasterSlaveServerGroup and
-// DescribeMasterSlaveServerGroupAttribute answer with.
+// MasterSlaveServer is one of the two servers of a primary/secondary server
+// group. It is part of the replies to CreateMasterSlaveServerGroup and
+// DescribeMasterSlaveServerGroupAttribute.
 type MasterSlaveServer struct {
-	// Description, such as test-112.
+	// Description is a text about the server.
 	Description string `json:"Description,omitzero"`
-	// Port, such as 82.
+	// Port is the port of the server that gets the traffic.
 	Port int `json:"Port"`
-	// ServerID, such as i-bp1fq61enf4loa5i****.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance.
 	ServerID string `json:"ServerId,omitzero"`
-	// ServerType, such as Master.
+	// ServerType says whether the server is the primary (Master) or the
+	// secondary (Slave) one.
 	ServerType ServerRole `json:"ServerType,omitzero"`
-	// Type, such as ecs.
+	// Type is what ServerID names.
 	Type ServerType `json:"Type,omitzero"`
-	// Weight, such as 100.
+	// Weight is the weight of the server.
 	Weight int `json:"Weight"`
 }
 
-// MasterSlaveServerGroup is part of the reply to
-// DescribeMasterSlaveServerGroups.
+// MasterSlaveServerGroup is a primary/secondary server group. It is part of
+// the reply to DescribeMasterSlaveServerGroups.
 type MasterSlaveServerGroup struct {
+	// AssociatedObjects lists what uses the group.
 	AssociatedObjects AssociatedObjects `json:"AssociatedObjects,omitzero"`
-	// CreateTime, such as 2022-12-02T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// MasterSlaveServerGroupID, such as rsp-0bfuc******.
+	// MasterSlaveServerGroupID names the primary/secondary server group.
 	MasterSlaveServerGroupID string `json:"MasterSlaveServerGroupId,omitzero"`
-	// MasterSlaveServerGroupName, such as Group3.
-	MasterSlaveServerGroupName string  `json:"MasterSlaveServerGroupName,omitzero"`
-	Tags                       TagList `json:"Tags,omitzero"`
+	// MasterSlaveServerGroupName is the group's name.
+	MasterSlaveServerGroupName string `json:"MasterSlaveServerGroupName,omitzero"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
 }
 
-// MasterSlaveServerSpec is part of the request of
-// CreateMasterSlaveServerGroup.
+// MasterSlaveServerSpec is one of the two servers of a new primary/secondary
+// server group. It is part of the request of CreateMasterSlaveServerGroup.
 type MasterSlaveServerSpec struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is the weight of the server; without one (nil) the service gives
+	// it 100. Which of the two servers gets the traffic is up to ServerType.
+	// 0 to 100, default 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
+	// eni or eci needs a guaranteed-performance load balancer. Required when
+	// ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server that gets the traffic. Required, 1 to
+	// 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
-	// ServerType is required.
+	// ServerType says whether the server is the primary (Master) or the
+	// secondary (Slave) one. Required.
 	ServerType ServerRole `json:"ServerType"`
 }

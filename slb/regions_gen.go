@@ -11,8 +11,8 @@ import (
 
 // DescribeRegions lists the regions that the service is available in.
 //
-// It calls SLB 2014-05-15 DescribeRegions. Budget: 3000 calls in 60 s per
-// account and region.
+// It calls SLB 2014-05-15 DescribeRegions. The service allows 3000 calls in
+// 60 seconds for an account in a region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest, opts ...cloudlb.CallOption) (*DescribeRegionsResponse, error) {
 	call := c.begin(&opDescribeRegions, opts)
 	if req.RegionID == "" {
@@ -36,9 +36,9 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 
 // DescribeRegionsRequest is the request of [Client.DescribeRegions].
 type DescribeRegionsRequest struct {
-	// AcceptLanguage, such as zh-CN.
+	// AcceptLanguage is the language of the local names in the reply.
 	AcceptLanguage Language `json:"AcceptLanguage,omitzero"`
-	// Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId,omitzero"`
 }
 
@@ -46,8 +46,10 @@ type DescribeRegionsRequest struct {
 type DescribeRegionsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// Regions lists the regions.
 	Regions RegionList `json:"Regions,omitzero"`
-	// RequestID, such as 1651FBB6-4FBF-49FF-A9F5-DF5D696C7EC6.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 

@@ -2,12 +2,13 @@
 
 package slb
 
-// Region is part of the reply to DescribeRegions.
+// Region is a region of the service. It is part of the reply to
+// DescribeRegions.
 type Region struct {
-	// LocalName, such as China (Beijing).
+	// LocalName is a name for people, in the language of AcceptLanguage.
 	LocalName string `json:"LocalName,omitzero"`
-	// RegionEndpoint, such as slb.aliyuncs.com.
+	// RegionEndpoint is the host name of the API in the region.
 	RegionEndpoint string `json:"RegionEndpoint,omitzero"`
-	// RegionID, such as cn-beijing.
+	// RegionID names the region.
 	RegionID string `json:"RegionId,omitzero"`
 }

@@ -16,8 +16,8 @@ import (
 //
 // It calls SLB 2014-05-15 CreateVServerGroup. It has no idempotency token:
 // after an error with OutcomeUnknown read back before calling again. It locks
-// the load balancer while it is carried out. Budget: 90 calls in 60 s per
-// account and region.
+// the load balancer while it is carried out. The service allows 90 calls in
+// 60 seconds for an account in a region.
 func (c *Client) CreateVServerGroup(ctx context.Context, req CreateVServerGroupRequest, opts ...cloudlb.CallOption) (*CreateVServerGroupResponse, error) {
 	call := c.begin(&opCreateVServerGroup, opts)
 	if req.RegionID == "" {
@@ -41,15 +41,16 @@ func (c *Client) CreateVServerGroup(ctx context.Context, req CreateVServerGroupR
 
 // CreateVServerGroupRequest is the request of [Client.CreateVServerGroup].
 type CreateVServerGroupRequest struct {
-	// BackendServers: at most 20 elements.
+	// BackendServers lists the first servers of the group. At most 20
+	// elements. No two have the same ServerID, ServerIP and Port.
 	BackendServers BackendServerSpecList `json:"BackendServers,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// Tag: at most 20 elements.
+	// Tag lists the tags to set. At most 20 elements.
 	Tag []TagSpec `json:"Tag,omitzero"`
-	// VServerGroupName: 1 to 80 characters.
+	// VServerGroupName is the group's name. 1 to 80 characters.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
 }
 
@@ -57,10 +58,12 @@ type CreateVServerGroupRequest struct {
 type CreateVServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// VServerGroupID, such as rsp-cige6******.
+	// VServerGroupID names the new vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
 }
 
@@ -81,8 +84,8 @@ func (r *CreateVServerGroupResponse) missing() string {
 //
 // It calls SLB 2014-05-15 SetVServerGroupAttribute. A repeat has no further
 // effect, so it is repeated when the outcome is unknown. It locks the load
-// balancer while it is carried out. Budget (by analogy): 90 calls in 60 s per
-// account and region.
+// balancer while it is carried out. The service allows 90 calls in 60 seconds
+// for an account in a region, going by similar operations.
 func (c *Client) SetVServerGroupAttribute(ctx context.Context, req SetVServerGroupAttributeRequest, opts ...cloudlb.CallOption) (*SetVServerGroupAttributeResponse, error) {
 	call := c.begin(&opSetVServerGroupAttribute, opts)
 	if req.RegionID == "" {
@@ -107,14 +110,14 @@ func (c *Client) SetVServerGroupAttribute(ctx context.Context, req SetVServerGro
 // SetVServerGroupAttributeRequest is the request of
 // [Client.SetVServerGroupAttribute].
 type SetVServerGroupAttributeRequest struct {
-	// BackendServers: at most 20 elements. Changes weights only; add/replace
-	// via other ops.
+	// BackendServers lists servers of the group with their new weights; it
+	// neither adds nor removes servers. At most 20 elements.
 	BackendServers BackendServerUpdateList `json:"BackendServers,omitzero"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
-	// VServerGroupName: 1 to 80 characters.
+	// VServerGroupName is the group's new name. 1 to 80 characters.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
 }
 
@@ -123,12 +126,14 @@ type SetVServerGroupAttributeRequest struct {
 type SetVServerGroupAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// VServerGroupID, such as rsp-cige6****.
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
-	// VServerGroupName: 1 to 80 characters.
+	// VServerGroupName is the group's name.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
 }
 
@@ -144,8 +149,8 @@ func (r *SetVServerGroupAttributeResponse) missing() string {
 //
 // It calls SLB 2014-05-15 DeleteVServerGroup. A repeat has no further effect,
 // so it is repeated when the outcome is unknown. It locks the load balancer
-// while it is carried out. Budget (by analogy): 90 calls in 60 s per account
-// and region.
+// while it is carried out. The service allows 90 calls in 60 seconds for an
+// account in a region, going by similar operations.
 func (c *Client) DeleteVServerGroup(ctx context.Context, req DeleteVServerGroupRequest, opts ...cloudlb.CallOption) (*DeleteVServerGroupResponse, error) {
 	call := c.begin(&opDeleteVServerGroup, opts)
 	if req.RegionID == "" {
@@ -169,9 +174,9 @@ func (c *Client) DeleteVServerGroup(ctx context.Context, req DeleteVServerGroupR
 
 // DeleteVServerGroupRequest is the request of [Client.DeleteVServerGroup].
 type DeleteVServerGroupRequest struct {
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -179,7 +184,8 @@ type DeleteVServerGroupRequest struct {
 type DeleteVServerGroupResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
 }
 
@@ -193,8 +199,8 @@ func (r *DeleteVServerGroupResponse) missing() string {
 // DescribeVServerGroups lists all vServer groups of a load balancer, without
 // their servers.
 //
-// It calls SLB 2014-05-15 DescribeVServerGroups. Budget: 3000 calls in 60 s
-// per account and region.
+// It calls SLB 2014-05-15 DescribeVServerGroups. The service allows 3000
+// calls in 60 seconds for an account in a region.
 func (c *Client) DescribeVServerGroups(ctx context.Context, req DescribeVServerGroupsRequest, opts ...cloudlb.CallOption) (*DescribeVServerGroupsResponse, error) {
 	call := c.begin(&opDescribeVServerGroups, opts)
 	if req.RegionID == "" {
@@ -219,17 +225,17 @@ func (c *Client) DescribeVServerGroups(ctx context.Context, req DescribeVServerG
 // DescribeVServerGroupsRequest is the request of
 // [Client.DescribeVServerGroups].
 type DescribeVServerGroupsRequest struct {
-	// Description, such as Group3.
+	// Description restricts the list to groups with this description.
 	Description string `json:"Description,omitzero"`
-	// IncludeListener: default false.
+	// IncludeListener adds to every group the listeners that use it.
 	IncludeListener bool `json:"IncludeListener,omitzero"`
-	// IncludeRule: default false.
+	// IncludeRule adds to every group the forwarding rules that use it.
 	IncludeRule bool `json:"IncludeRule,omitzero"`
-	// LoadBalancerID is required.
+	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// Tag: at most 20 elements.
+	// Tag restricts the list to what has these tags. At most 20 elements.
 	Tag []TagFilter `json:"Tag,omitzero"`
 }
 
@@ -238,8 +244,10 @@ type DescribeVServerGroupsRequest struct {
 type DescribeVServerGroupsResponse struct {
 	cloudlb.Metadata `json:"-"`
 
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
-	RequestID     string           `json:"RequestId,omitzero"`
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// VServerGroups lists the vServer groups.
 	VServerGroups VServerGroupList `json:"VServerGroups,omitzero"`
 }
 
@@ -252,8 +260,8 @@ func (r *DescribeVServerGroupsResponse) missing() string {
 
 // DescribeVServerGroupAttribute reads one vServer group with all its servers.
 //
-// It calls SLB 2014-05-15 DescribeVServerGroupAttribute. Budget: 3000 calls
-// in 60 s per account and region.
+// It calls SLB 2014-05-15 DescribeVServerGroupAttribute. The service allows
+// 3000 calls in 60 seconds for an account in a region.
 func (c *Client) DescribeVServerGroupAttribute(ctx context.Context, req DescribeVServerGroupAttributeRequest, opts ...cloudlb.CallOption) (*DescribeVServerGroupAttributeResponse, error) {
 	call := c.begin(&opDescribeVServerGroupAttribute, opts)
 	if req.RegionID == "" {
@@ -278,9 +286,9 @@ func (c *Client) DescribeVServerGroupAttribute(ctx context.Context, req Describe
 // DescribeVServerGroupAttributeRequest is the request of
 // [Client.DescribeVServerGroupAttribute].
 type DescribeVServerGroupAttributeRequest struct {
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -289,17 +297,20 @@ type DescribeVServerGroupAttributeRequest struct {
 type DescribeVServerGroupAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// CreateTime, such as 2022-08-31T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// LoadBalancerID, such as lb-jfakd****.
+	// LoadBalancerID names the load balancer.
 	LoadBalancerID string `json:"LoadBalancerId,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
-	RequestID string  `json:"RequestId,omitzero"`
-	Tags      TagList `json:"Tags,omitzero"`
-	// VServerGroupID, such as rsp-cige6****.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
+	RequestID string `json:"RequestId,omitzero"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
-	// VServerGroupName: 1 to 80 characters.
+	// VServerGroupName is the group's name.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
 }
 
@@ -316,8 +327,9 @@ func (r *DescribeVServerGroupAttributeResponse) missing() string {
 //
 // It calls SLB 2014-05-15 AddVServerGroupBackendServers. It has no
 // idempotency token: after an error with OutcomeUnknown read back before
-// calling again. It locks the load balancer while it is carried out. Budget
-// (by analogy): 90 calls in 60 s per account and region.
+// calling again. It locks the load balancer while it is carried out. The
+// service allows 90 calls in 60 seconds for an account in a region, going by
+// similar operations.
 func (c *Client) AddVServerGroupBackendServers(ctx context.Context, req AddVServerGroupBackendServersRequest, opts ...cloudlb.CallOption) (*AddVServerGroupBackendServersResponse, error) {
 	call := c.begin(&opAddVServerGroupBackendServers, opts)
 	if req.RegionID == "" {
@@ -342,12 +354,13 @@ func (c *Client) AddVServerGroupBackendServers(ctx context.Context, req AddVServ
 // AddVServerGroupBackendServersRequest is the request of
 // [Client.AddVServerGroupBackendServers].
 type AddVServerGroupBackendServersRequest struct {
-	// BackendServers: required, at most 20 elements. JSON array as one
-	// parameter; servers must be Running.
+	// BackendServers lists the servers to add. They must be running.
+	// Required, at most 20 elements. No two have the same ServerID, ServerIP
+	// and Port.
 	BackendServers BackendServerSpecList `json:"BackendServers"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -356,10 +369,12 @@ type AddVServerGroupBackendServersRequest struct {
 type AddVServerGroupBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// VServerGroupID, such as rsp-cige6j******.
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
 }
 
@@ -377,8 +392,8 @@ func (r *AddVServerGroupBackendServersResponse) missing() string {
 //
 // It calls SLB 2014-05-15 RemoveVServerGroupBackendServers. A repeat has no
 // further effect, so it is repeated when the outcome is unknown. It locks the
-// load balancer while it is carried out. Budget: 90 calls in 60 s per account
-// and region.
+// load balancer while it is carried out. The service allows 90 calls in 60
+// seconds for an account in a region.
 func (c *Client) RemoveVServerGroupBackendServers(ctx context.Context, req RemoveVServerGroupBackendServersRequest, opts ...cloudlb.CallOption) (*RemoveVServerGroupBackendServersResponse, error) {
 	call := c.begin(&opRemoveVServerGroupBackendServers, opts)
 	if req.RegionID == "" {
@@ -403,12 +418,12 @@ func (c *Client) RemoveVServerGroupBackendServers(ctx context.Context, req Remov
 // RemoveVServerGroupBackendServersRequest is the request of
 // [Client.RemoveVServerGroupBackendServers].
 type RemoveVServerGroupBackendServersRequest struct {
-	// BackendServers: required, at most 20 elements. Unknown entries are
-	// ignored without error.
+	// BackendServers lists the servers to remove. Those that are not in the
+	// group are ignored. Required, at most 20 elements.
 	BackendServers BackendServerRefList `json:"BackendServers"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -417,10 +432,12 @@ type RemoveVServerGroupBackendServersRequest struct {
 type RemoveVServerGroupBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// VServerGroupID, such as rsp-cige6j****.
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
 }
 
@@ -438,8 +455,9 @@ func (r *RemoveVServerGroupBackendServersResponse) missing() string {
 //
 // It calls SLB 2014-05-15 ModifyVServerGroupBackendServers. It has no
 // idempotency token: after an error with OutcomeUnknown read back before
-// calling again. It locks the load balancer while it is carried out. Budget
-// (by analogy): 90 calls in 60 s per account and region.
+// calling again. It locks the load balancer while it is carried out. The
+// service allows 90 calls in 60 seconds for an account in a region, going by
+// similar operations.
 func (c *Client) ModifyVServerGroupBackendServers(ctx context.Context, req ModifyVServerGroupBackendServersRequest, opts ...cloudlb.CallOption) (*ModifyVServerGroupBackendServersResponse, error) {
 	call := c.begin(&opModifyVServerGroupBackendServers, opts)
 	if req.RegionID == "" {
@@ -464,13 +482,14 @@ func (c *Client) ModifyVServerGroupBackendServers(ctx context.Context, req Modif
 // ModifyVServerGroupBackendServersRequest is the request of
 // [Client.ModifyVServerGroupBackendServers].
 type ModifyVServerGroupBackendServersRequest struct {
-	// NewBackendServers: at most 20 elements. To add.
+	// NewBackendServers lists the servers to add. At most 20 elements. No two
+	// have the same ServerID, ServerIP and Port.
 	NewBackendServers ReplacementServerList `json:"NewBackendServers,omitzero"`
-	// OldBackendServers: at most 20 elements. To remove.
+	// OldBackendServers lists the servers to remove. At most 20 elements.
 	OldBackendServers ReplacedServerList `json:"OldBackendServers,omitzero"`
-	// RegionID is required. Filled from the Config when empty.
+	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
-	// VServerGroupID is required.
+	// VServerGroupID names the vServer group. Required.
 	VServerGroupID string `json:"VServerGroupId"`
 }
 
@@ -479,10 +498,12 @@ type ModifyVServerGroupBackendServersRequest struct {
 type ModifyVServerGroupBackendServersResponse struct {
 	cloudlb.Metadata `json:"-"`
 
+	// BackendServers lists the servers of the group.
 	BackendServers BackendServerList `json:"BackendServers,omitzero"`
-	// RequestID, such as 9DEC9C28-AB05-4DDF-9A78-6B08EC9CE18C.
+	// RequestID is the service's name for this call, the first thing its
+	// support asks for.
 	RequestID string `json:"RequestId,omitzero"`
-	// VServerGroupID, such as rsp-cige6j****.
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
 }
 

@@ -2,188 +2,230 @@
 
 package slb
 
-// AssociatedListener is what DescribeVServerGroups and
-// DescribeMasterSlaveServerGroups answer with.
+// AssociatedListener is a listener that uses a server group. It is part of
+// the replies to DescribeVServerGroups and DescribeMasterSlaveServerGroups.
 type AssociatedListener struct {
-	// Port, such as 80.
+	// Port is the listener's port.
 	Port int `json:"Port"`
-	// Protocol, such as tcp.
+	// Protocol is the listener's protocol.
 	Protocol ListenerProtocol `json:"Protocol,omitzero"`
 }
 
-// AssociatedObjects is what DescribeVServerGroups and
-// DescribeMasterSlaveServerGroups answer with.
+// AssociatedObjects is what uses a server group. It is part of the replies to
+// DescribeVServerGroups and DescribeMasterSlaveServerGroups.
 type AssociatedObjects struct {
+	// Listeners lists the listeners that use the group, when the request has
+	// IncludeListener.
 	Listeners AssociatedListenerList `json:"Listeners,omitzero"`
-	Rules     AssociatedRuleList     `json:"Rules,omitzero"`
+	// Rules lists the forwarding rules that use the group, when the request
+	// has IncludeRule.
+	Rules AssociatedRuleList `json:"Rules,omitzero"`
 }
 
-// AssociatedRule is part of the reply to DescribeVServerGroups.
+// AssociatedRule is a forwarding rule that uses a server group. It is part of
+// the reply to DescribeVServerGroups.
 type AssociatedRule struct {
-	// Domain, such as www.example.com.
+	// Domain is the host name that the rule is for.
 	Domain string `json:"Domain,omitzero"`
-	// RuleID, such as rule-a3x3pg1yohq3lq****.
+	// RuleID names the rule.
 	RuleID string `json:"RuleId,omitzero"`
-	// RuleName, such as test.
+	// RuleName is the rule's name.
 	RuleName string `json:"RuleName,omitzero"`
-	// URL, such as /example.
+	// URL is the path that the rule is for.
 	URL string `json:"Url,omitzero"`
 }
 
-// BackendServer is what CreateVServerGroup, SetVServerGroupAttribute,
-// DescribeVServerGroupAttribute, AddVServerGroupBackendServers and 6 more
-// answer with.
+// BackendServer is a server of a vServer group or of a default server group.
+// It is part of the replies to CreateVServerGroup, SetVServerGroupAttribute,
+// DescribeVServerGroupAttribute, AddVServerGroupBackendServers and 6 more.
 type BackendServer struct {
-	// Description, such as backend server.
+	// Description is a text about the server.
 	Description string `json:"Description,omitzero"`
-	// Port, such as 70.
+	// Port is the port of the server that gets the traffic.
 	Port int `json:"Port"`
-	// ServerID, such as eni-hhshhs****.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance.
 	ServerID string `json:"ServerId,omitzero"`
-	// Type, such as eni.
+	// Type is what ServerID names.
 	Type ServerType `json:"Type,omitzero"`
-	// Weight: 0 to 100.
+	// Weight is how much of the traffic the server gets, relative to the
+	// others, from 0 to 100. With 0 it gets no new requests.
 	Weight int `json:"Weight"`
-	// ServerIP, such as 192.XX.XX.11.
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own.
 	ServerIP string `json:"ServerIp,omitzero"`
 }
 
-// BackendServerRef is part of the request of
-// RemoveVServerGroupBackendServers.
+// BackendServerRef names a server to remove from a vServer group. It is part
+// of the request of RemoveVServerGroupBackendServers.
 type BackendServerRef struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight can be left out: the server is named by the other members. 0 to
+	// 100, default 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
+	// eni or eci needs a guaranteed-performance load balancer. Required when
+	// ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server. It helps to name the server. Required,
+	// 1 to 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// BackendServerSpec is part of the request of CreateVServerGroup and
-// AddVServerGroupBackendServers.
+// BackendServerSpec is a server to add to a vServer group. It is part of the
+// requests of CreateVServerGroup and AddVServerGroupBackendServers.
 type BackendServerSpec struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is how much of the traffic the server gets, relative to the
+	// others. Without a weight (nil) the service gives it 100; with 0 it gets
+	// no new requests. 0 to 100, default 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
+	// eni or eci needs a guaranteed-performance load balancer. Required when
+	// ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server that gets the traffic. Required, 1 to
+	// 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// BackendServerUpdate is part of the request of SetVServerGroupAttribute.
+// BackendServerUpdate names a server of a vServer group and gives its new
+// weight. It is part of the request of SetVServerGroupAttribute.
 type BackendServerUpdate struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is how much of the traffic the server gets from now on, relative
+	// to the others. With 0 it gets no new requests. Give it for every server
+	// listed, because for one that is left out (nil) the service documents
+	// 100. 0 to 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. A server of type eni or eci needs a
+	// guaranteed-performance load balancer. Required when ServerID is an ENI
+	// or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server. It helps to name the server. Required,
+	// 1 to 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// ReplacedServer is part of the request of ModifyVServerGroupBackendServers.
+// ReplacedServer names a server to take out of a vServer group. It is part of
+// the request of ModifyVServerGroupBackendServers.
 type ReplacedServer struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight can be left out: the server is named by the other members. 0 to
+	// 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. A server of type eni or eci needs a
+	// guaranteed-performance load balancer. Required when ServerID is an ENI
+	// or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server. It helps to name the server. Required,
+	// 1 to 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// ReplacementServer is part of the request of
-// ModifyVServerGroupBackendServers.
+// ReplacementServer is a server to put into a vServer group. It is part of
+// the request of ModifyVServerGroupBackendServers.
 type ReplacementServer struct {
-	// ServerID is required. ECS, ENI or ECI id.
+	// ServerID is the ID of the ECS instance, of the elastic network
+	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
-	// Weight: 0 to 100, default 100. Docs print a string; number also
-	// accepted (kubernetes controller sends numbers).
+	// Weight is how much of the traffic the server gets, relative to the
+	// others. Without a weight (nil) the service gives it 100; with 0 it gets
+	// no new requests. 0 to 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type: default ecs. Eni/eci need a guaranteed-performance instance.
-	// Required when ServerId is an ENI or ECI.
+	// Type is what ServerID names. A server of type eni or eci needs a
+	// guaranteed-performance load balancer. Required when ServerID is an ENI
+	// or ECI.
 	Type ServerType `json:"Type,omitzero"`
-	// Port: required, 1 to 65535. Docs print a string.
+	// Port is the port of the server that gets the traffic. Required, 1 to
+	// 65535.
 	Port int `json:"Port"`
-	// ServerIP: one entry per IP for multi-IP ENI. Required when Type in
-	// [eni,eci].
+	// ServerIP is the server's address. Each address of a network interface
+	// is an entry of its own. Required when Type is eni or eci.
 	ServerIP string `json:"ServerIp,omitzero"`
-	// Description: 1 to 80 characters.
+	// Description is a text about the server: letters, Chinese characters,
+	// digits and - / . _. 1 to 80 characters.
 	Description string `json:"Description,omitzero"`
 }
 
-// Tag is what DescribeVServerGroups, DescribeVServerGroupAttribute,
-// DescribeMasterSlaveServerGroups, DescribeMasterSlaveServerGroupAttribute
-// and 2 more answer with.
+// Tag is a tag. It is part of the replies to DescribeVServerGroups,
+// DescribeVServerGroupAttribute, DescribeMasterSlaveServerGroups,
+// DescribeMasterSlaveServerGroupAttribute and 2 more.
 type Tag struct {
-	// TagKey, such as TestKey.
+	// TagKey is the tag's key.
 	TagKey string `json:"TagKey,omitzero"`
-	// TagValue, such as TestValue.
+	// TagValue is the tag's value.
 	TagValue string `json:"TagValue,omitzero"`
 }
 
-// TagFilter is part of the request of DescribeVServerGroups,
-// DescribeMasterSlaveServerGroups and DescribeLoadBalancers.
+// TagFilter matches a tag. It is part of the requests of
+// DescribeVServerGroups, DescribeMasterSlaveServerGroups and
+// DescribeLoadBalancers.
 type TagFilter struct {
-	// Key: 1 to 64 characters. No aliyun/acs: prefix, no http(s)://.
+	// Key is the tag's key. 1 to 64 characters. It does not start with
+	// aliyun, acs:, http:// or https://.
 	Key string `json:"Key,omitzero"`
-	// Value: at most 128 characters. No aliyun/acs: prefix, no http(s)://.
+	// Value is the tag's value. At most 128 characters. It does not start
+	// with aliyun, acs:, http:// or https://.
 	Value *string `json:"Value,omitzero"`
 }
 
-// TagSpec is part of the request of CreateVServerGroup and
+// TagSpec is a tag. It is part of the requests of CreateVServerGroup and
 // CreateMasterSlaveServerGroup.
 type TagSpec struct {
-	// Key: 1 to 64 characters. No aliyun/acs: prefix, no http(s)://.
+	// Key is the tag's key. 1 to 64 characters. It does not start with
+	// aliyun, acs:, http:// or https://.
 	Key string `json:"Key,omitzero"`
-	// Value: at most 128 characters. No aliyun/acs: prefix, no http(s)://.
+	// Value is the tag's value. At most 128 characters. It does not start
+	// with aliyun, acs:, http:// or https://.
 	Value *string `json:"Value,omitzero"`
 }
 
-// VServerGroup is part of the reply to DescribeVServerGroups.
+// VServerGroup is a vServer group. It is part of the reply to
+// DescribeVServerGroups.
 type VServerGroup struct {
+	// AssociatedObjects lists what uses the group.
 	AssociatedObjects AssociatedObjects `json:"AssociatedObjects,omitzero"`
-	// CreateTime, such as 2022-08-31T02:49:05Z.
+	// CreateTime is when it was created, in UTC, like 2026-01-31T08:00Z.
 	CreateTime string `json:"CreateTime,omitzero"`
-	// ServerCount, such as 1.
-	ServerCount int64   `json:"ServerCount"`
-	Tags        TagList `json:"Tags,omitzero"`
-	// VServerGroupID, such as rsp-0bfuc*****.
+	// ServerCount is how many servers the group has.
+	ServerCount int64 `json:"ServerCount"`
+	// Tags lists the tags.
+	Tags TagList `json:"Tags,omitzero"`
+	// VServerGroupID names the vServer group.
 	VServerGroupID string `json:"VServerGroupId,omitzero"`
-	// VServerGroupName: 1 to 80 characters.
+	// VServerGroupName is the group's name.
 	VServerGroupName string `json:"VServerGroupName,omitzero"`
 }

@@ -193,7 +193,7 @@ func TestKeys(t *testing.T) {
 		"field": {
 			"name", "go_name", "type", "item_type", "shape", "in", "families", "required", "required_when", "ignored_when",
 			"enum", "enum_names", "min", "max", "min_len", "max_len", "min_items", "max_items", "pattern", "not_prefix",
-			"unique_by", "default", "zero", "nullable", "secret", "internal", "unit", "note", "example", "fields",
+			"unique_by", "default", "zero", "nullable", "secret", "internal", "unit", "doc", "note", "remark", "example", "fields",
 		},
 		"error":       {"status", "code", "retryable", "note", "source", "inferred"},
 		"error class": {"code", "status", "message", "class", "outcome", "action", "note"},

@@ -30,7 +30,7 @@ func main() {
 	added, err := lb.AddServersToServerGroup(ctx, alb.AddServersToServerGroupRequest{
 		ServerGroupID: group,
 		Servers: []alb.AddedServer{
-			{ServerID: "i-bp1f9kdprbgy9uiu7x2c", ServerType: alb.ServerTypeEcs, Port: 8080},                // weight 100, the default
+			{ServerID: "i-bp1f9kdprbgy9uiu7x2c", ServerType: alb.ServerTypeEcs, Port: 8080},                 // weight 100, the default
 			{ServerID: "i-bp1ek6yd7jvkx3m9q0ta", ServerType: alb.ServerTypeEcs, Port: 8080, Weight: new(0)}, // no traffic yet
 		},
 	})

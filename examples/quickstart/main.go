@@ -86,8 +86,12 @@ func (p program) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(2, err)
 	}
+	services, err := place.services(f, &progress{w: p.stderr})
+	if err != nil {
+		return p.fail(2, err)
+	}
 	fmt.Fprintln(p.stdout, place)
-	err = p.change(ctx, f, place, *all)
+	err = p.change(ctx, f, services, *all)
 	if ctx.Err() != nil && err != nil {
 		return p.fail(130, err)
 	}
@@ -98,12 +102,7 @@ func (p program) run(ctx context.Context, args []string) int {
 }
 
 // change is the job itself.
-func (p program) change(ctx context.Context, f *file, place *place, all bool) error {
-	log := &progress{w: p.stderr}
-	services, err := place.services(f, log)
-	if err != nil {
-		return err
-	}
+func (p program) change(ctx context.Context, f *file, services map[*group]service, all bool) error {
 	steps := []step{
 		{
 			what:   "registering servers",
@@ -130,8 +129,8 @@ func (p program) change(ctx context.Context, f *file, place *place, all bool) er
 		},
 	}
 	for i, step := range steps {
-		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("%w%s", err, notStarted(steps[i+1:]))
+		if err := step.run(ctx, steps[i+1:]); err != nil {
+			return err
 		}
 	}
 	table(p.stdout, f, all)

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/alb"
 	"github.com/cloudlb/cloudlb/apig"
 	"github.com/cloudlb/cloudlb/elb"
@@ -530,7 +531,7 @@ func TestServersThereAlready(t *testing.T) {
 		r := try(t, t.Context(), again, "-file", path)
 		got := r.errorLines()
 		if r.status != 1 || len(got) != 1 || !strings.Contains(got[0], "Conflict.BackendServer") ||
-			!strings.Contains(got[0], "take the servers that the group has already out of the file; failed too: slb rsp-1;") {
+			!strings.Contains(got[0], "; failed too: slb rsp-1; not started: reading the groups back; take the servers that the group has already out of the file") {
 			t.Errorf("status %d: %s", r.status, r.stderr)
 		}
 		if !strings.Contains(r.stderr, "elb pool: 10.0.0.1 port 80: existed\n") {
@@ -563,7 +564,7 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"at once", 0, []string{"interrupted while registering servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (not started), ", "not started: swapping servers, removing servers"}},
 		{"during a job", 300 * time.Millisecond, []string{"interrupted while registering servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", " is running), alb shop-api "}},
-		{"during the swap", 12 * time.Second, []string{"interrupted while swapping servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", "; not started: removing servers, reading the groups back"}},
+		{"during the swap", 12 * time.Second, []string{"interrupted while swapping servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", "; not started: removing servers, reading the groups back; read the groups"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -644,7 +645,7 @@ func TestEnvironment(t *testing.T) {
 				return fakecloud.New()
 			}}
 			status := p.run(t.Context(), []string{"-file", tt.path})
-			if status == 0 || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+			if status != 2 || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
 				t.Errorf("status %d: %s", status, &stderr)
 			}
 		})
@@ -689,21 +690,37 @@ func TestOverTCP(t *testing.T) {
 	if !strings.HasPrefix(stdout.String(), want) {
 		t.Errorf("got %s, want %s", &stdout, want)
 	}
-	checkFinal(t, cloud, readPlain(t, []byte(content)))
-	if cloud.Calls("iam", "") != 2 { // of elb and of apig
-		t.Errorf("%d look-ups of the project", cloud.Calls("iam", ""))
+	if n := cloud.Calls("iam", ""); n != 2 { // one by elb, one by apig
+		t.Errorf("%d look-ups of the project", n)
 	}
+	checkFinal(t, cloud, readPlain(t, []byte(content)))
 
-	t.Setenv(huaweiVariables.secret, "not the secret")
+	t.Setenv(alibabaVariables.secret, "not the secret")
 	stderr.Reset()
 	status := run(t.Context(), []string{"-file", path}, os.Getenv, io.Discard, &stderr)
-	if status != 1 || !strings.Contains(stderr.String(), "check the access key, its secret and the security token") && !strings.Contains(stderr.String(), "failed too") {
+	got := result{stderr: stderr.String()}.errorLines()
+	if status != 1 || len(got) != 1 || !strings.Contains(got[0], "; failed too: slb rsp-1; ") ||
+		!strings.HasSuffix(got[0], "; check the access key, its secret and the security token") {
 		t.Errorf("status %d: %s", status, &stderr)
 	}
 }
 
 func TestAdvice(t *testing.T) {
-	if got := advice(errors.New("x")); got != "run this again later" {
-		t.Error(got)
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&cloudlb.WaitError{Err: cloudlb.ErrLost}, "read the group's servers"},
+		{&cloudlb.Error{Class: cloudlb.ClassInvalid, Err: cloudlb.ErrJobFailed}, "read the group's servers"},
+		{&cloudlb.Error{Class: cloudlb.ClassDenied}, "allow the access key"},
+		{&cloudlb.Error{Class: cloudlb.ClassQuota}, "register fewer servers"},
+		{&cloudlb.Error{Class: cloudlb.ClassInvalid}, "correct the entry"},
+		{&cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown}, "before running this again"},
+		{&cloudlb.Error{Class: cloudlb.ClassThrottled, Outcome: cloudlb.OutcomeRejected}, "later"},
+		{errors.New("something else"), "later"},
+	} {
+		if got := advice(fmt.Errorf("after 3 of 4 servers: %w", tt.err)); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
+		}
 	}
 }

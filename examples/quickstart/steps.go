@@ -34,8 +34,9 @@ type step struct {
 
 var errNotStarted = errors.New("not started")
 
-// run does the step to every group. A group that fails does not stop the others.
-func (s step) run(ctx context.Context) error {
+// run does the step to every group. A group that fails does not stop the others,
+// but the later steps are not taken.
+func (s step) run(ctx context.Context, later []step) error {
 	var lanes [][]int // groups that lock each other are done one after another
 	lane := make(map[string]int)
 	for i, g := range s.groups {
@@ -59,44 +60,46 @@ func (s step) run(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	return s.failure(ctx, errs)
+	return s.failure(ctx, errs, later)
 }
 
 // failure says in one line how the step ended, nil when it went well.
-func (s step) failure(ctx context.Context, errs []error) error {
+func (s step) failure(ctx context.Context, errs []error, later []step) error {
 	var first error
-	var failed, left []string
+	var failed, left, notStarted []string
 	for i, g := range s.groups {
 		switch err := errs[i]; {
 		case err == nil:
 		case ctx.Err() != nil:
 			left = append(left, fmt.Sprintf("%s (%s)", g, unfinished(err)))
 		case first == nil:
-			first = fmt.Errorf("%s failed in %s: %w; %s", s.what, g, err, advice(err))
+			first = fmt.Errorf("in %s: %w", g, err)
 		default:
 			failed = append(failed, g.String())
 		}
 	}
+	for _, step := range later {
+		if len(step.groups) > 0 {
+			notStarted = append(notStarted, step.what)
+		}
+	}
 	switch {
 	case len(left) > 0:
-		return fmt.Errorf("interrupted while %s; unfinished: %s; read the groups before running this again", s.what, strings.Join(left, ", "))
-	case len(failed) > 0:
-		return fmt.Errorf("%w; failed too: %s", first, strings.Join(failed, ", "))
+		return fmt.Errorf("interrupted while %s; unfinished: %s%s; read the groups before running this again",
+			s.what, strings.Join(left, ", "), clause("not started", notStarted))
+	case first != nil:
+		return fmt.Errorf("%s failed %w%s%s; %s",
+			s.what, first, clause("failed too", failed), clause("not started", notStarted), advice(first))
 	default:
-		return first
+		return nil
 	}
 }
 
-// notStarted names the steps that an error leaves undone.
-func notStarted(steps []step) string {
-	var names []string
-	for _, s := range steps {
-		names = append(names, s.what)
-	}
-	if len(names) == 0 {
+func clause(what string, list []string) string {
+	if len(list) == 0 {
 		return ""
 	}
-	return "; not started: " + strings.Join(names, ", ")
+	return "; " + what + ": " + strings.Join(list, ", ")
 }
 
 // unfinished says how far an interrupted group is.

@@ -136,7 +136,7 @@ func (p *place) services(f *file, log *progress) (map[*group]service, error) {
 		if made[key] == nil {
 			s, err := p.service(g, log)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w; check the environment", g.service, err)
+				return nil, fmt.Errorf("%w; check the environment", err)
 			}
 			made[key] = s
 		}

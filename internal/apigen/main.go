@@ -4,7 +4,8 @@
 //
 //	main.go    what is written where
 //	model.go   the spec as Go sees it: names, types, what is optional
-//	types.go   structs, shapes, enumerations and their comments
+//	types.go   structs, shapes, enumerations
+//	comments.go  their comments
 //	check.go   validation
 //	encode.go  encoders of both wire families
 //	iterators.go  iterators over paged lists
@@ -53,7 +54,7 @@ func generate() (map[string][]byte, error) {
 			return nil, err
 		}
 		services[name] = spec
-		m, err := newModel(name, spec, common.FieldDocs)
+		m, err := newModel(name, spec, common)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -74,7 +74,7 @@ type model struct {
 	pkg    string
 	spec   *specfile.Service
 	rest   bool
-	docs   map[string]string
+	common *specfile.Common
 	ops    []*operation
 	shapes []*shape
 	enums  []*enum
@@ -86,9 +86,9 @@ type model struct {
 	patterns []string
 }
 
-func newModel(pkg string, spec *specfile.Service, docs map[string]string) (*model, error) {
+func newModel(pkg string, spec *specfile.Service, common *specfile.Common) (*model, error) {
 	m := &model{
-		pkg: pkg, spec: spec, rest: spec.Style == "REST", docs: docs,
+		pkg: pkg, spec: spec, rest: spec.Style == "REST", common: common,
 		byShape: make(map[string]*shape), byEnum: make(map[string]*enum), byList: make(map[string]bool),
 	}
 	for _, o := range spec.Operations {
@@ -148,7 +148,7 @@ func (m *model) field(op *operation, s *specfile.Field, request bool, where stri
 		f.goName = goName(s.Name)
 	}
 	if s.Doc == "" {
-		s.Doc = m.docs[s.Name]
+		s.Doc = m.common.FieldDocs[s.Name]
 	}
 	typ, item := s.Type, s.ItemType
 	if typ == "json-string" {

@@ -163,37 +163,10 @@ func requestIDField(fields []*field) string {
 	return ""
 }
 
-// facts are the second paragraph of a method's comment.
-func (m *model) facts(op *operation) string {
-	name := strings.ToUpper(m.pkg)
-	s := fmt.Sprintf("It calls %s %s %s.", name, m.spec.Version, op.Name)
-	switch op.Idempotency {
-	case "token":
-		s += " It carries a client token, filled in when the request has none, and is repeated safely."
-	case "natural":
-		s += " A repeat has no further effect, so it is repeated when the outcome is unknown."
-	case "none":
-		s += " It has no idempotency token: after an error with OutcomeUnknown read back before calling again."
-	}
-	if l := op.Lock; l != nil {
-		s += fmt.Sprintf(" It locks the %s while it is carried out.", strings.ReplaceAll(l.Kind, "_", " "))
-	}
-	if r := op.RateLimit; r != nil {
-		published := "Budget"
-		if r.Assumed {
-			published = "Budget (by analogy)"
-		}
-		s += fmt.Sprintf(" %s: %d calls in %d s per account and region.", published, r.Calls, r.WindowS)
-	}
-	return s
-}
-
 func (m *model) requestType(w *writer, op *operation) {
 	comment(w, "", fmt.Sprintf("%[1]sRequest is the request of [Client.%[1]s].", op.goName))
 	w.f("type %sRequest struct {\n", op.goName)
-	for _, f := range op.request {
-		m.structField(w, f)
-	}
+	m.structFields(w, op.request, keepsAbsent(m.pkg, op))
 	w.f("}\n\n")
 }
 
@@ -213,9 +186,7 @@ func (m *model) requestCode(checks, encoders *writer, op *operation) {
 func (m *model) responseType(w *writer, op *operation) {
 	comment(w, "", fmt.Sprintf("%[1]sResponse is the reply to [Client.%[1]s].", op.goName))
 	w.f("type %sResponse struct {\n\tcloudlb.Metadata `json:\"-\"`\n\n", op.goName)
-	for _, f := range op.response {
-		m.structField(w, f)
-	}
+	m.structFields(w, op.response, false)
 	w.f("}\n\n")
 	if required := m.required(op.response, "r", ""); len(required) > 0 {
 		w.f("func (r *%sResponse) missing() string {\n", op.goName)
@@ -245,18 +216,9 @@ func (m *model) required(fields []*field, recv, path string) [][2]string {
 }
 
 func (m *model) shapeType(w *writer, sh *shape) {
-	what := "is what " + enumerate(sh.users) + " answer with"
-	if len(sh.users) == 1 {
-		what = "is part of the reply to " + sh.users[0]
-	}
-	if sh.request {
-		what = "is part of the request of " + enumerate(sh.users)
-	}
-	comment(w, "", sh.name+" "+what+".")
+	comment(w, "", m.shapeComment(sh))
 	w.f("type %s struct {\n", sh.name)
-	for _, f := range sh.fields {
-		m.structField(w, f)
-	}
+	m.structFields(w, sh.fields, m.partOfUpdate(sh))
 	w.f("}\n\n")
 }
 
@@ -274,148 +236,19 @@ func (m *model) shapeCode(checks, encoders *writer, sh *shape) {
 	}
 }
 
-// enumerate joins names for a comment: a, b and c; many are cut.
-func enumerate(names []string) string {
-	const most = 4
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
-func (m *model) structField(w *writer, f *field) {
-	if c := fieldComment(f); c != "" {
-		comment(w, "\t", c)
-	}
-	tag := f.Name
-	if f.request && f.optional() || !f.request && (f.kind == kText || f.kind == kEnum || f.kind >= kObject) {
-		tag += ",omitzero"
-	}
-	w.f("\t%s %s `json:%q`\n", f.goName, f.typ, tag)
-}
-
-// fieldComment says what the spec knows of a field.
-func fieldComment(f *field) string {
-	var facts []string
-	add := func(format string, args ...any) { facts = append(facts, fmt.Sprintf(format, args...)) }
-	if f.request && f.Required {
-		add("required")
-	}
-	one := "" // constraints of lists are those of their elements
-	if f.kind == kTexts || f.kind == kInts || f.kind == kEnums {
-		one = "each "
-	}
-	switch {
-	case f.Min != nil && f.Max != nil:
-		add("%s%d to %d%s", one, *f.Min, *f.Max, unit(f))
-	case f.Min != nil:
-		add("%sat least %d%s", one, *f.Min, unit(f))
-	case f.Max != nil:
-		add("%sat most %d%s", one, *f.Max, unit(f))
-	case f.Unit != "":
-		add("in %s", unitName(f.Unit))
-	}
-	switch {
-	case f.MinLen != nil && f.MaxLen != nil && *f.MinLen == *f.MaxLen:
-		add("%s%d characters", one, *f.MaxLen)
-	case f.MinLen != nil && f.MaxLen != nil:
-		add("%s%d to %d characters", one, *f.MinLen, *f.MaxLen)
-	case f.MaxLen != nil:
-		add("%sat most %d characters", one, *f.MaxLen)
-	case f.MinLen != nil:
-		add("%sat least %d characters", one, *f.MinLen)
-	}
-	switch {
-	case f.MinItems != nil && f.MaxItems != nil:
-		add("%d to %d elements", *f.MinItems, *f.MaxItems)
-	case f.MaxItems != nil:
-		add("at most %d elements", *f.MaxItems)
-	case f.MinItems != nil && *f.MinItems > 0:
-		add("at least %d elements", *f.MinItems)
-	}
-	if f.kind == kInt && len(f.Enum) > 0 {
-		add("one of %s", join(f.Enum))
-	}
-	if f.Default != nil && f.Default != "" {
-		add("default %v", f.Default)
-	}
-	var sentences []string
-	switch {
-	case f.Doc != "" && len(facts) > 0:
-		sentences = append(sentences, sentence(f.goName+" "+f.Doc, false), sentence(strings.Join(facts, ", "), true))
-	case f.Doc != "":
-		sentences = append(sentences, sentence(f.goName+" "+f.Doc, false))
-	case len(facts) == 1 && facts[0] == "required":
-		sentences = append(sentences, f.goName+" is required.")
-	case len(facts) > 0:
-		sentences = append(sentences, f.goName+": "+strings.Join(facts, ", ")+".")
-	case f.Note != "":
-		sentences = append(sentences, f.goName+":")
-	}
-	if f.Note != "" {
-		sentences = append(sentences, sentence(f.Note, len(facts) > 0 || f.Doc != ""))
-	}
-	if f.RequiredWhen != "" {
-		sentences = append(sentences, "Required when "+f.RequiredWhen+".")
-	}
-	if f.IgnoredWhen != "" {
-		sentences = append(sentences, "Ignored when "+f.IgnoredWhen+".")
-	}
-	if f.request && f.Name == "RegionId" {
-		sentences = append(sentences, "Filled from the Config when empty.")
-	}
-	if f.request && f.Nullable {
-		sentences = append(sentences, "cloudlb.Null resets it.")
-	}
-	if len(f.FamiliesOnly) == 1 && f.FamiliesOnly[0] == "apigw" {
-		sentences = append(sentences, "API Gateway only.")
-	}
-	if len(sentences) == 0 {
-		if f.Example == nil || f.Example == "" {
-			return ""
+// structFields writes the fields of a struct. Keeps is set in updates, where
+// what is left out stays as it is.
+func (m *model) structFields(w *writer, fields []*field, keeps bool) {
+	for _, f := range fields {
+		if c := m.fieldComment(f, fields, keeps); c != "" {
+			comment(w, "\t", c)
 		}
-		return fmt.Sprintf("%s, such as %v.", f.goName, f.Example)
+		tag := f.Name
+		if f.request && f.optional() || !f.request && (f.kind == kText || f.kind == kEnum || f.kind >= kObject) {
+			tag += ",omitzero"
+		}
+		w.f("\t%s %s `json:%q`\n", f.goName, f.typ, tag)
 	}
-	return strings.Join(sentences, " ")
-}
-
-func unit(f *field) string {
-	if f.Unit == "" {
-		return ""
-	}
-	return " " + unitName(f.Unit)
-}
-
-func unitName(u string) string {
-	switch u {
-	case "s":
-		return "seconds"
-	case "ms":
-		return "milliseconds"
-	case "min":
-		return "minutes"
-	default:
-		return u
-	}
-}
-
-func sentence(note string, capital bool) string {
-	note = strings.TrimSuffix(strings.TrimSpace(note), ".")
-	if capital && note != "" {
-		note = strings.ToUpper(note[:1]) + note[1:]
-	}
-	return note + "."
-}
-
-func join(values []any) string {
-	var s []string
-	for _, v := range values {
-		s = append(s, fmt.Sprint(v))
-	}
-	return strings.Join(s, ", ")
 }
 
 func (m *model) enumTypes() string {
@@ -425,7 +258,7 @@ func (m *model) enumTypes() string {
 		if e.numeric {
 			under = "int"
 		}
-		comment(&w, "", fmt.Sprintf("%s is an enumeration of the API. Values that are not listed here can come in replies.", e.name))
+		comment(&w, "", m.enumComment(e))
 		w.f("type %s %s\n\n// The documented values of %s.\nconst (\n", e.name, under, e.name)
 		for i, v := range e.values {
 			if !e.numeric {
@@ -457,21 +290,4 @@ func (m *model) listTypes() string {
 		w.f("func (l %s) MarshalJSON() ([]byte, error) {\n\treturn wire.EncodeWrapped(%q, []%s(l))\n}\n\n", l.name, l.member, l.element)
 	}
 	return w.String()
-}
-
-// comment writes text as a comment, wrapped.
-func comment(w *writer, indent, text string) {
-	const width = 78
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(indent)*4+3+len(line)+1+len(word) > width {
-			w.f("%s// %s\n", indent, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	w.f("%s// %s\n", indent, line)
 }

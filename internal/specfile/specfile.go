@@ -156,6 +156,9 @@ type Common struct {
 	// FieldDocs are the docs of fields that mean the same everywhere, by wire
 	// name; a field's own doc wins.
 	FieldDocs map[string]string `json:"field_docs"`
+	// ShapeDocs complete the comments of objects and enumerations, by service
+	// and shape: "alb.ServerType".
+	ShapeDocs map[string]string `json:"shape_docs"`
 }
 
 // Load reads one service file by the name of its Go package.

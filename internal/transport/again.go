@@ -107,7 +107,7 @@ func (call *Call) again() bool {
 	case cloudlb.ClassThrottled:
 		if hint > 0 {
 			c := call.client
-			c.limiter.Pause(c.service.Name, c.region, call.op.Action, call.op.Budget, hint)
+			c.limiter.Pause(c.service.Name, c.region, call.op.Name, call.op.Budget, hint)
 		}
 		return call.againFailed(hint, throttledFactor*call.policy.BaseDelay)
 	case cloudlb.ClassUnavailable:

@@ -76,7 +76,7 @@ func (a attempts) RoundTrip(outer *http.Request) (*http.Response, error) {
 // attempt is one turn: limiter, credentials, sign, send, read, classify.
 func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 	c, ctx := call.client, call.ctx
-	if err := c.limiter.Wait(ctx, c.service.Name, c.region, call.op.Action, call.op.Budget); err != nil {
+	if err := c.limiter.Wait(ctx, c.service.Name, c.region, call.op.Name, call.op.Budget); err != nil {
 		e := call.notSent(err, "waiting for the rate limiter")
 		if ctx.Err() == nil { // the deadline is too near
 			e.Class = cloudlb.ClassThrottled
@@ -243,7 +243,11 @@ func (call *Call) refusal(resp *http.Response) *cloudlb.Error {
 
 func (call *Call) notSent(err error, doing string) *cloudlb.Error {
 	e := call.newError(cloudlb.ClassUnknown, cloudlb.OutcomeNotSent)
-	e.Err = fmt.Errorf("%s: %w", doing, withoutURL(err))
+	err = withoutURL(err)
+	if cause := context.Cause(call.ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	e.Err = fmt.Errorf("%s: %w", doing, err)
 	return e
 }
 

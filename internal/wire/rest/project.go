@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,15 +19,26 @@ type Project struct {
 
 	mu     sync.Mutex
 	id     string
-	lookup chan struct{} // closed when the lookup that runs now has ended
+	lookup *lookup // the one that runs now
+}
+
+// lookup is one question to IAM. What it found out is set before done closes.
+type lookup struct {
+	done chan struct{}
+	err  error
+	left bool // the asker's context ended: err says nothing about the project
 }
 
 // CheckProjectID reports what is wrong with a given project ID.
 func CheckProjectID(id string) []cloudlb.Problem {
-	if id == "" || len(id) == 32 && strings.Trim(id, "0123456789abcdef") == "" {
+	if id == "" || isProjectID(id) {
 		return nil
 	}
 	return []cloudlb.Problem{{Field: "WithProjectID", Message: "must be 32 lower-case hexadecimal digits"}}
+}
+
+func isProjectID(id string) bool {
+	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 // NewProject returns the project of a client.
@@ -40,15 +52,27 @@ func NewProject(cfg cloudlb.Config, id, iamEndpoint string) (*Project, error) {
 		Family: Family{},
 		Decode: wire.Decode,
 		Errors: [][]transport.ErrorRow{CloudErrors},
-	}, func(region string) string { return "iam." + region + ".myhuaweicloud.com" })
+	}, iamHost)
 	if err != nil {
 		return nil, err
 	}
 	return &Project{region: cfg.Region, iam: iam}, nil
 }
 
+// iamHost returns IAM's host in a region. The European site has a domain of its
+// own.
+func iamHost(region string) string {
+	if region == "eu-west-101" {
+		return "iam.eu-west-101.myhuaweicloud.eu"
+	}
+	return "iam." + region + ".myhuaweicloud.com"
+}
+
 // Address fills the project into a call.
 func (p *Project) Address(ctx context.Context, call *transport.Call) error {
+	if ctx == nil {
+		return nil // Do reports it
+	}
 	id, err := p.get(ctx)
 	if err != nil {
 		return call.Unaddressed(err)
@@ -58,62 +82,146 @@ func (p *Project) Address(ctx context.Context, call *transport.Call) error {
 }
 
 // get returns the ID. One caller looks it up, the others wait for it on their
-// own contexts; a failed lookup is not remembered.
+// own contexts. When the lookup fails they fail with it, but when its caller
+// left, one of them takes over. A failed lookup is not remembered.
 func (p *Project) get(ctx context.Context) (string, error) {
 	for {
 		p.mu.Lock()
-		if p.id != "" {
-			defer p.mu.Unlock()
-			return p.id, nil
-		}
-		running := p.lookup
-		if running == nil {
-			p.lookup = make(chan struct{})
+		id, running := p.id, p.lookup
+		if id == "" && running == nil {
+			p.lookup = &lookup{done: make(chan struct{})}
 			p.mu.Unlock()
 			return p.find(ctx)
 		}
 		p.mu.Unlock()
+		if id != "" {
+			return id, nil
+		}
 		select {
-		case <-running:
+		case <-running.done:
+			if running.err != nil && !running.left {
+				return "", running.err
+			}
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return "", fmt.Errorf("waiting for another call's lookup: %w", ctx.Err())
+		}
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("before the lookup: %w", err)
 		}
 	}
 }
 
-func (p *Project) find(ctx context.Context) (string, error) {
-	id, err := p.ask(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.id = id
-	close(p.lookup)
-	p.lookup = nil
-	return id, err
+func (p *Project) find(ctx context.Context) (id string, err error) {
+	err = errors.New("the lookup was broken off") // should ask panic
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.id = id
+		p.lookup.err, p.lookup.left = err, err != nil && ctx.Err() != nil
+		close(p.lookup.done)
+		p.lookup = nil
+	}()
+	return p.ask(ctx)
 }
 
-var listProjects = transport.Operation{Name: "KeystoneListProjects", Action: "KeystoneListProjects", Method: "GET", Idempotency: transport.Read}
-
+// ask finds the project that is named like the region. Projects inside it, named
+// REGION_NAME, are other projects: which of them is meant only the caller knows.
 func (p *Project) ask(ctx context.Context) (string, error) {
-	call := p.iam.Begin(&listProjects, nil)
-	Literal(&call.Request, "/v3/projects")
-	String(&call.Request, "name", p.region)
 	var reply struct {
-		Projects []struct {
-			ID       string `json:"id"`
-			Name     string `json:"name"`
-			DomainID string `json:"domain_id"`
-		} `json:"projects"`
+		Projects []project `json:"projects"`
 	}
-	var meta cloudlb.Metadata
-	if err := call.Do(ctx, &reply, &meta, nil); err != nil {
+	if err := p.read(ctx, &listProjects, "/v3/projects", p.region, &reply); err != nil {
 		return "", err
 	}
-	switch len(reply.Projects) {
-	case 1:
-		return reply.Projects[0].ID, nil
-	case 0:
-		return "", fmt.Errorf("the account has no project for region %q: check Config.Region, or give the project by WithProjectID", p.region)
-	default:
-		return "", fmt.Errorf("account %s has %d projects for region %q: choose one by WithProjectID", reply.Projects[0].DomainID, len(reply.Projects), p.region)
+	var named, inside []project
+	for _, found := range reply.Projects {
+		switch {
+		case found.Name == p.region:
+			named = append(named, found)
+		case strings.HasPrefix(found.Name, p.region+"_"):
+			inside = append(inside, found)
+		}
 	}
+	switch {
+	case len(named) > 1:
+		return "", unsettled("%s has %d projects named %q: choose one by WithProjectID: %s",
+			p.account(ctx, named), len(named), p.region, list(named))
+	case len(named) == 1 && named[0].Enabled != nil && !*named[0].Enabled:
+		return "", unsettled("the project %s of region %q in %s is disabled", list(named), p.region, p.account(ctx, named))
+	case len(named) == 1 && !isProjectID(named[0].ID):
+		return "", unsettled("the answer of IAM names no usable ID for the project of region %q: give it by WithProjectID", p.region)
+	case len(named) == 1:
+		return named[0].ID, nil
+	case len(inside) > 0:
+		return "", unsettled("%s shows no project for region %q itself: choose one inside it by WithProjectID: %s",
+			p.account(ctx, inside), p.region, list(inside))
+	default:
+		return "", unsettled("%s has no project for region %q, or these credentials may not see it: check Config.Region, or give the project by WithProjectID",
+			p.account(ctx, reply.Projects), p.region)
+	}
+}
+
+func unsettled(format string, args ...any) error {
+	return &cloudlb.Error{
+		Service: "iam", Operation: listProjects.Name, Class: cloudlb.ClassInvalid, Outcome: cloudlb.OutcomeNotSent,
+		Err: fmt.Errorf(format, args...),
+	}
+}
+
+type project struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	DomainID string `json:"domain_id"`
+	Enabled  *bool  `json:"enabled"`
+}
+
+func list(projects []project) string {
+	const most = 5
+	var names []string
+	for _, p := range projects[:min(len(projects), most)] {
+		names = append(names, fmt.Sprintf("%s (%q)", p.ID, p.Name))
+	}
+	if len(projects) > most {
+		names = append(names, "...")
+	}
+	return strings.Join(names, ", ")
+}
+
+// account names the account for an error message, as well as it can be known.
+func (p *Project) account(ctx context.Context, projects []project) string {
+	for _, found := range projects {
+		if found.DomainID != "" {
+			return fmt.Sprintf("account %q", found.DomainID)
+		}
+	}
+	var reply struct {
+		Domains []struct {
+			ID   string `json:"id"`
+			Name string `json:"name"`
+		} `json:"domains"`
+	}
+	err := p.read(ctx, &listDomains, "/v3/auth/domains", "", &reply, cloudlb.WithRetry(cloudlb.NoRetry()))
+	if err == nil && len(reply.Domains) > 0 {
+		return fmt.Sprintf("account %q (%s)", reply.Domains[0].Name, reply.Domains[0].ID)
+	}
+	return "the account of these credentials"
+}
+
+var (
+	listProjects = transport.Operation{Name: "KeystoneListProjects", Action: "KeystoneListProjects", Method: "GET", Idempotency: transport.Read}
+	listDomains  = transport.Operation{Name: "KeystoneListAuthDomains", Action: "KeystoneListAuthDomains", Method: "GET", Idempotency: transport.Read}
+)
+
+func (p *Project) read(ctx context.Context, op *transport.Operation, path, name string, reply any, opts ...cloudlb.CallOption) error {
+	call := p.iam.Begin(op, opts)
+	Literal(&call.Request, path)
+	if name != "" {
+		String(&call.Request, "name", name)
+	}
+	var meta cloudlb.Metadata
+	err := call.Do(ctx, reply, &meta, nil)
+	if e, ok := errors.AsType[*cloudlb.Error](err); ok && e.Class == cloudlb.ClassNotFound {
+		e.Class = cloudlb.ClassInvalid // the caller's own resource is not what was not found
+	}
+	return err
 }
