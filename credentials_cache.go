@@ -123,11 +123,11 @@ func (c *CredentialsCache) Credentials(ctx context.Context) (Credentials, error)
 		h := c.held.Load()
 		switch {
 		case !h.usable(now):
-			if f := c.fly(ctx, h); f != nil {
+			if f := c.start(ctx, h); f != nil {
 				return c.wait(ctx, f)
 			} // replaced meanwhile
 		case h.due(now):
-			c.fly(ctx, h)
+			c.start(ctx, h)
 			return h.cred, nil
 		default:
 			return h.cred, nil
@@ -154,9 +154,9 @@ func (c *CredentialsCache) Refresh(ctx context.Context, used Credentials) (Crede
 	return c.Credentials(ctx)
 }
 
-// fly asks the provider for the successor of old, unless it is being asked. It
+// start asks the provider for the successor of old, unless it is being asked. It
 // returns nil if old has one already.
-func (c *CredentialsCache) fly(ctx context.Context, old *held) *flight {
+func (c *CredentialsCache) start(ctx context.Context, old *held) *flight {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flight != nil {
@@ -257,11 +257,11 @@ func (c *CredentialsCache) land(f *flight, refused, cred Credentials, err error)
 	old := c.held.Load()
 	switch {
 	case err != nil:
-		err = c.failureLocked(err)
+		cred, err = Credentials{}, c.failureLocked(err)
 		if old.usable(now) {
 			c.held.Store(old.until(now.Add(old.pause())))
 		}
-	case old != nil && old.cred == cred: // nothing new yet
+	case old != nil && old.cred.sameKeys(cred) && old.cred.Expires.Equal(cred.Expires): // nothing new yet
 		c.held.Store(old.until(now.Add(old.pause())))
 	default:
 		c.held.Store(c.hold(cred, now))

@@ -663,6 +663,44 @@ func TestExpiredKeys(t *testing.T) {
 	}
 }
 
+// refresher hands out the same keys until it is told that they are refused.
+type refresher struct {
+	mu      sync.Mutex
+	current cloudlb.Credentials
+	refused []string
+}
+
+func (r *refresher) Credentials(context.Context) (cloudlb.Credentials, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current, nil
+}
+
+func (r *refresher) Refresh(_ context.Context, used cloudlb.Credentials) (cloudlb.Credentials, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = append(r.refused, used.AccessKeyID)
+	r.current.AccessKeyID = "new"
+	return r.current, nil
+}
+
+// TestRefusedKeys: a provider that remembers its keys is told which ones the
+// service refused.
+func TestRefusedKeys(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, aliError(400, "InvalidSecurityToken.Expired", "expired"), slbAdd.ok)
+	cfg := testConfig(s)
+	provider := &refresher{current: cloudlb.Credentials{AccessKeyID: "old", SecretAccessKey: "secret", SecurityToken: "token"}}
+	cfg.Credentials = provider
+	meta, err := slbAdd.bind(t, cfg)(t.Context())
+	if err != nil || meta.Attempts != 2 {
+		t.Errorf("%+v, %v", meta, err)
+	}
+	if diff := cmp.Diff([]string{"old"}, provider.refused); diff != "" {
+		t.Errorf("refused keys (-want +got):\n%s", diff)
+	}
+}
+
 // TestRetryBudget: a storm of failing calls on one client is cut, and the
 // budget comes back with time.
 func TestRetryBudget(t *testing.T) {

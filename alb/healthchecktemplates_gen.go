@@ -50,9 +50,8 @@ type CreateHealthCheckTemplateRequest struct {
 	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them. Default
-	// [HealthCheckCode2xx].
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0. Default [HealthCheckCode2xx].
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server. 0 to 65535.
@@ -156,8 +155,8 @@ type UpdateHealthCheckTemplateAttributeRequest struct {
 	// passed check is a success with Metadata.DryRun.
 	DryRun bool `json:"DryRun,omitzero"`
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them.
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server. 0 to 65535.
@@ -392,8 +391,8 @@ type GetHealthCheckTemplateAttributeResponse struct {
 	cloudlb.Metadata `json:"-"`
 
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them.
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server.

@@ -6,8 +6,8 @@ package alb
 // can take over. It is part of the reply to ListHealthCheckTemplates.
 type HealthCheckTemplate struct {
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them.
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server.

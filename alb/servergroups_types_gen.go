@@ -39,8 +39,8 @@ type ConnectionDrainConfigUpdate struct {
 // reply to ListServerGroups.
 type HealthCheckConfig struct {
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them.
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server.
@@ -76,9 +76,8 @@ type HealthCheckConfig struct {
 // of the request of CreateServerGroup.
 type HealthCheckConfigSpec struct {
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them. Default
-	// [HealthCheckCode2xx].
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0. Default [HealthCheckCode2xx].
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server. 0 to 65535.
@@ -123,8 +122,8 @@ type HealthCheckConfigSpec struct {
 // UpdateServerGroupAttribute.
 type HealthCheckConfigUpdate struct {
 	// HealthCheckCodes lists the replies that count as healthy: http_2xx,
-	// http_3xx, http_4xx and http_5xx; for gRPC numbers from 0 to 99 and
-	// ranges of them, by default 0, at most 20 of them.
+	// http_3xx, http_4xx and http_5xx; for gRPC up to 20 numbers from 0 to 99
+	// or ranges of them, by default 0.
 	HealthCheckCodes []HealthCheckCode `json:"HealthCheckCodes,omitzero"`
 	// HealthCheckConnectPort is the port to check; 0 is the port of each
 	// server. 0 to 65535.

@@ -52,7 +52,7 @@ type AddServersToServerGroupRequest struct {
 	// ServerGroupID names the server group. Required.
 	ServerGroupID string `json:"ServerGroupId"`
 	// Servers lists the servers to add. Required, 1 to 200 elements. No two
-	// have the same ServerID, ServerIP and Port.
+	// may have the same ServerID, ServerIP and Port.
 	Servers []AddedServer `json:"Servers"`
 }
 
@@ -110,7 +110,7 @@ func (c *Client) ReplaceServersInServerGroup(ctx context.Context, req ReplaceSer
 // [Client.ReplaceServersInServerGroup].
 type ReplaceServersInServerGroupRequest struct {
 	// AddedServers lists the servers to put in. Required, 1 to 200 elements.
-	// No two have the same ServerID, ServerIP and Port.
+	// No two may have the same ServerID, ServerIP and Port.
 	AddedServers []ReplacementServer `json:"AddedServers"`
 	// ClientToken makes repeats of the request one change. It is filled in
 	// when empty, and the response and every error carry it. At most 64

@@ -58,11 +58,11 @@ type CreateVpcChannelRequest struct {
 	// DictCode is a dictionary code, which the service does not support at
 	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MemberGroups lists the member groups. No two have the same
+	// MemberGroups lists the member groups. No two may have the same
 	// MemberGroupName.
 	MemberGroups []MemberGroupSpec `json:"member_groups,omitzero"`
-	// Members lists the members. No two have the same MemberGroupName, Host,
-	// ECSID and Port.
+	// Members lists the members. No two may have the same MemberGroupName,
+	// Host, ECSID and Port.
 	Members []MemberSpec `json:"members,omitzero"`
 	// VpcHealthConfig is the health check of the members.
 	VpcHealthConfig *HealthConfigSpec `json:"vpc_health_config,omitzero"`
@@ -328,11 +328,11 @@ type UpdateVpcChannelRequest struct {
 	// DictCode is a dictionary code, which the service does not support at
 	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MemberGroups lists the member groups. No two have the same
+	// MemberGroups lists the member groups. No two may have the same
 	// MemberGroupName.
 	MemberGroups []MemberGroupUpdate `json:"member_groups,omitzero"`
-	// Members lists the members. No two have the same MemberGroupName, Host,
-	// ECSID and Port.
+	// Members lists the members. No two may have the same MemberGroupName,
+	// Host, ECSID and Port.
 	Members []MemberSpec `json:"members,omitzero"`
 	// VpcHealthConfig is the health check of the members.
 	VpcHealthConfig *HealthConfigUpdate `json:"vpc_health_config,omitzero"`

@@ -43,8 +43,7 @@ type CreateMemberGroupRequest struct {
 	// VpcChannelID names the channel. Required.
 	VpcChannelID string `json:"vpc_channel_id"`
 	// MemberGroups lists the groups to create or, where the channel has the
-	// name already, to update. Of two entries for one name the first one
-	// counts. No two have the same MemberGroupName.
+	// name already, to update. No two may have the same MemberGroupName.
 	MemberGroups []MemberGroupSpec `json:"member_groups,omitzero"`
 }
 

@@ -45,7 +45,7 @@ type AddVpcChannelMembersRequest struct {
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Members lists the members to add or, where the channel has the address
 	// already, to update. Of two entries for one address the first one
-	// counts. Required, at least 1 element. No two have the same
+	// counts. Required, at least 1 element. No two may have the same
 	// MemberGroupName, Host, ECSID and Port.
 	Members []MemberSpec `json:"members"`
 }
@@ -176,7 +176,8 @@ type ReplaceVpcChannelMembersRequest struct {
 	VpcChannelID string `json:"vpc_channel_id"`
 	// Members lists all members that the group named by MemberGroupName, or
 	// without it every group of the channel, has afterwards. The others are
-	// removed. No two have the same MemberGroupName, Host, ECSID and Port.
+	// removed. No two may have the same MemberGroupName, Host, ECSID and
+	// Port.
 	Members []MemberSpec `json:"members,omitzero"`
 	// MemberGroupName restricts the replacement to one group. Members of
 	// other groups in the request are then ignored. At most 64 characters.

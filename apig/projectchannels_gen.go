@@ -16,7 +16,7 @@ import (
 //
 // It calls APIG v2 CreateProjectVpcChannel. It has no idempotency token:
 // after an error with OutcomeUnknown read back before calling again. It locks
-// the project channel while it is carried out.
+// the channel in all its instances while it is carried out.
 func (c *Client) CreateProjectVpcChannel(ctx context.Context, req CreateProjectVpcChannelRequest, opts ...cloudlb.CallOption) (*CreateProjectVpcChannelResponse, error) {
 	call := c.begin(&opCreateProjectVpcChannel, opts)
 	v := check.Checker{Family: c.family()}
@@ -55,11 +55,11 @@ type CreateProjectVpcChannelRequest struct {
 	// DictCode is a dictionary code, which the service does not support at
 	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MemberGroups lists the member groups. No two have the same
+	// MemberGroups lists the member groups. No two may have the same
 	// MemberGroupName.
 	MemberGroups []ProjectMemberGroupSpec `json:"member_groups,omitzero"`
-	// Members lists the members. No two have the same MemberGroupName, Host,
-	// ECSID and Port.
+	// Members lists the members. No two may have the same MemberGroupName,
+	// Host, ECSID and Port.
 	Members []MemberSpec `json:"members,omitzero"`
 	// VpcHealthConfig is the health check of the members.
 	VpcHealthConfig *HealthConfigSpec `json:"vpc_health_config,omitzero"`
@@ -85,7 +85,7 @@ type CreateProjectVpcChannelResponse struct {
 //
 // It calls APIG v2 CreateProjectVpcChannelSyncs. It has no idempotency token:
 // after an error with OutcomeUnknown read back before calling again. It locks
-// the project channel while it is carried out.
+// the channel in all its instances while it is carried out.
 func (c *Client) CreateProjectVpcChannelSyncs(ctx context.Context, req CreateProjectVpcChannelSyncsRequest, opts ...cloudlb.CallOption) (*CreateProjectVpcChannelSyncsResponse, error) {
 	call := c.begin(&opCreateProjectVpcChannelSyncs, opts)
 	v := check.Checker{Family: c.family()}
@@ -212,8 +212,8 @@ type ListProjectVpcChannelsResponse struct {
 // Connect instances of the project. It is a PUT: send back what must stay.
 //
 // It calls APIG v2 UpdateProjectVpcChannel. A repeat has no further effect,
-// so it is repeated when the outcome is unknown. It locks the project channel
-// while it is carried out.
+// so it is repeated when the outcome is unknown. It locks the channel in all
+// its instances while it is carried out.
 func (c *Client) UpdateProjectVpcChannel(ctx context.Context, req UpdateProjectVpcChannelRequest, opts ...cloudlb.CallOption) (*UpdateProjectVpcChannelResponse, error) {
 	call := c.begin(&opUpdateProjectVpcChannel, opts)
 	v := check.Checker{Family: c.family()}
@@ -252,11 +252,11 @@ type UpdateProjectVpcChannelRequest struct {
 	// DictCode is a dictionary code, which the service does not support at
 	// present. 3 to 64 characters.
 	DictCode string `json:"dict_code,omitzero"`
-	// MemberGroups lists the member groups. No two have the same
+	// MemberGroups lists the member groups. No two may have the same
 	// MemberGroupName.
 	MemberGroups []ProjectMemberGroupUpdate `json:"member_groups,omitzero"`
-	// Members lists the members. No two have the same MemberGroupName, Host,
-	// ECSID and Port.
+	// Members lists the members. No two may have the same MemberGroupName,
+	// Host, ECSID and Port.
 	Members []MemberSpec `json:"members,omitzero"`
 	// VpcHealthConfig is the health check of the members.
 	VpcHealthConfig *HealthConfigUpdate `json:"vpc_health_config,omitzero"`

@@ -110,9 +110,9 @@ type HealthMonitorUpdate struct {
 	// Delay is the time from one check of a member to the next. 1 to 50
 	// seconds.
 	Delay int `json:"delay,omitzero"`
-	// DomainName is the host name that a check asks for; null is the address
-	// of the load balancer. 1 to 100 characters. Ignored when Type is neither
-	// HTTP nor HTTPS. [cloudlb.Null] resets it.
+	// DomainName is the host name that a check asks for. [cloudlb.Null] goes
+	// back to the address of the load balancer. 1 to 100 characters. Ignored
+	// when Type is neither HTTP nor HTTPS.
 	DomainName cloudlb.Nullable[string] `json:"domain_name,omitzero"`
 	// ExpectedCodes is what a healthy member answers: one status code, a list
 	// (200,202) or a range (200-204). The service's default is 200, for gRPC
@@ -128,9 +128,9 @@ type HealthMonitorUpdate struct {
 	// MaxRetriesDown is how many checks in a row must fail before a member
 	// counts as unhealthy. 1 to 10.
 	MaxRetriesDown int `json:"max_retries_down,omitzero"`
-	// MonitorPort is the port to check; null is the port of each member.
-	// Pools with AnyPortEnable and pools of protocol IP need one. 1 to 65535.
-	// [cloudlb.Null] resets it.
+	// MonitorPort is the port to check. [cloudlb.Null] goes back to the port
+	// of each member; pools with AnyPortEnable and pools of protocol IP need
+	// one. 1 to 65535.
 	MonitorPort cloudlb.Nullable[int] `json:"monitor_port,omitzero"`
 	// Name is the health monitor's name. At most 255 characters.
 	Name *string `json:"name,omitzero"`

@@ -118,8 +118,6 @@ type MasterSlavePool struct {
 	// ID names the pool.
 	ID string `json:"id,omitzero"`
 	// LBAlgorithm is the rule by which requests are spread over the members.
-	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
-	// SOURCE_IP and QUIC_CID ignore the weights of members.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm,omitzero"`
 	// Listeners lists the listeners that use the pool.
 	Listeners []Reference `json:"listeners,omitzero"`
@@ -170,9 +168,7 @@ type MasterSlavePoolSpec struct {
 	// Description is a text about the pool. At most 255 characters.
 	Description string `json:"description,omitzero"`
 	// LBAlgorithm is the rule by which requests are spread over the members.
-	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
-	// SOURCE_IP and QUIC_CID ignore the weights of members. Required,
-	// ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP or QUIC_CID.
+	// Required, ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP or QUIC_CID.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm"`
 	// LoadBalancerID names the load balancer that the pool is for.
 	LoadBalancerID string `json:"loadbalancer_id,omitzero"`
@@ -195,7 +191,7 @@ type MasterSlavePoolSpec struct {
 	// IPVersion is the version of IP of the members.
 	IPVersion IPVersion `json:"ip_version,omitzero"`
 	// Members lists the two members, one with role master and one with slave.
-	// Required, exactly 2. No two have the same Address, ProtocolPort and
+	// Required, exactly 2. No two may have the same Address, ProtocolPort and
 	// SubnetCIDRID.
 	Members []MasterSlaveMemberSpec `json:"members"`
 	// HealthMonitor is the health monitor of the pool. Required.

@@ -363,7 +363,7 @@ type BatchCreateMembersRequest struct {
 	// PoolID names the pool. Required.
 	PoolID string `json:"pool_id"`
 	// Members lists the members to add. Required, 1 to 200 elements. No two
-	// have the same Address, ProtocolPort and SubnetCIDRID.
+	// may have the same Address, ProtocolPort and SubnetCIDRID.
 	Members []BatchMemberSpec `json:"members"`
 }
 

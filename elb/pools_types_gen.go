@@ -127,8 +127,7 @@ type Pool struct {
 	// ID names the pool.
 	ID string `json:"id,omitzero"`
 	// LBAlgorithm is the rule by which requests are spread over the members.
-	// QUIC_CID needs protocol QUIC, the tuple hashes need protocol IP;
-	// SOURCE_IP and QUIC_CID ignore the weights of members.
+	// SOURCE_IP and QUIC_CID ignore their weights.
 	LBAlgorithm LBAlgorithm `json:"lb_algorithm,omitzero"`
 	// Listeners lists the listeners that use the pool.
 	Listeners []Reference `json:"listeners,omitzero"`
@@ -369,9 +368,8 @@ type SessionPersistence struct {
 	// Type is how a client is recognised.
 	Type SessionPersistenceType `json:"type,omitzero"`
 	// PersistenceTimeout is how long a client is kept on its member: in pools
-	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
-	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440, in
-	// minutes.
+	// of protocol TCP, UDP and QUIC at most 60 minutes, by default 1; in
+	// pools of protocol HTTP and HTTPS by default 1440, in minutes.
 	PersistenceTimeout int `json:"persistence_timeout"`
 }
 
@@ -385,9 +383,9 @@ type SessionPersistenceSpec struct {
 	// Type is how a client is recognised. Required.
 	Type SessionPersistenceType `json:"type"`
 	// PersistenceTimeout is how long a client is kept on its member: in pools
-	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
-	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440. 1 to
-	// 1440 minutes. Ignored when Type is APP_COOKIE.
+	// of protocol TCP, UDP and QUIC at most 60 minutes, by default 1; in
+	// pools of protocol HTTP and HTTPS by default 1440. 1 to 1440 minutes.
+	// Ignored when Type is APP_COOKIE.
 	PersistenceTimeout int `json:"persistence_timeout,omitzero"`
 }
 
@@ -401,9 +399,9 @@ type SessionPersistenceUpdate struct {
 	// Type is how a client is recognised.
 	Type SessionPersistenceType `json:"type,omitzero"`
 	// PersistenceTimeout is how long a client is kept on its member: in pools
-	// of protocol TCP, UDP and QUIC 1 to 60 minutes, by default 1; in pools
-	// of protocol HTTP and HTTPS 1 to 1440 minutes, by default 1440. 1 to
-	// 1440 minutes. Ignored when Type is APP_COOKIE.
+	// of protocol TCP, UDP and QUIC at most 60 minutes, by default 1; in
+	// pools of protocol HTTP and HTTPS by default 1440. 1 to 1440 minutes.
+	// Ignored when Type is APP_COOKIE.
 	PersistenceTimeout int `json:"persistence_timeout,omitzero"`
 }
 

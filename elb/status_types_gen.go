@@ -7,9 +7,9 @@ package elb
 type HealthMonitorStatus struct {
 	// Type is the protocol of the health check.
 	Type HealthMonitorType `json:"type,omitzero"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
-	// Name is the name.
+	// Name is its name.
 	Name string `json:"name,omitzero"`
 	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
@@ -20,11 +20,11 @@ type HealthMonitorStatus struct {
 type L7PolicyStatus struct {
 	// Action is where the policy sends requests.
 	Action L7PolicyAction `json:"action,omitzero"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	// Name is the name.
+	// Name is its name.
 	Name string `json:"name,omitzero"`
 	// Rules lists the rules of the policy.
 	Rules []L7RuleStatus `json:"rules,omitzero"`
@@ -33,7 +33,7 @@ type L7PolicyStatus struct {
 // L7RuleStatus is the state of a forwarding rule in a [StatusTree]. It is
 // part of the reply to ShowLoadBalancerStatus.
 type L7RuleStatus struct {
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// Type is what the rule looks at.
 	Type L7RuleType `json:"type,omitzero"`
@@ -44,7 +44,7 @@ type L7RuleStatus struct {
 // ListenerStatus is the state of a listener in a [StatusTree]. It is part of
 // the reply to ShowLoadBalancerStatus.
 type ListenerStatus struct {
-	// Name is the name.
+	// Name is its name.
 	Name string `json:"name,omitzero"`
 	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
@@ -52,7 +52,7 @@ type ListenerStatus struct {
 	Pools []PoolStatus `json:"pools,omitzero"`
 	// L7Policies lists the forwarding policies.
 	L7Policies []L7PolicyStatus `json:"l7policies,omitzero"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// OperatingStatus is the state of operation.
 	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`
@@ -61,7 +61,7 @@ type ListenerStatus struct {
 // LoadBalancerStatus is the state of a load balancer in a [StatusTree]. It is
 // part of the reply to ShowLoadBalancerStatus.
 type LoadBalancerStatus struct {
-	// Name is the name.
+	// Name is its name.
 	Name string `json:"name,omitzero"`
 	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
@@ -69,7 +69,7 @@ type LoadBalancerStatus struct {
 	Listeners []ListenerStatus `json:"listeners,omitzero"`
 	// Pools lists the pools.
 	Pools []PoolStatus `json:"pools,omitzero"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// OperatingStatus is the state of operation.
 	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`
@@ -85,7 +85,7 @@ type MemberStatus struct {
 	// ProtocolPort is the port of the member that gets the traffic, 0 in
 	// pools of protocol IP and in pools with AnyPortEnable.
 	ProtocolPort int `json:"protocol_port"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// OperatingStatus is the state of the member's health. DISABLED is
 	// reported here only.
@@ -97,13 +97,13 @@ type MemberStatus struct {
 type PoolStatus struct {
 	// ProvisioningStatus is how far the last change has come.
 	ProvisioningStatus ProvisioningStatus `json:"provisioning_status,omitzero"`
-	// Name is the name.
+	// Name is its name.
 	Name string `json:"name,omitzero"`
 	// HealthMonitor is the health monitor.
 	HealthMonitor HealthMonitorStatus `json:"healthmonitor,omitzero"`
 	// Members lists the members.
 	Members []MemberStatus `json:"members,omitzero"`
-	// ID is the ID.
+	// ID is its ID.
 	ID string `json:"id,omitzero"`
 	// OperatingStatus is the state of operation.
 	OperatingStatus OperatingStatus `json:"operating_status,omitzero"`

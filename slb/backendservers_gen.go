@@ -41,10 +41,9 @@ func (c *Client) AddBackendServers(ctx context.Context, req AddBackendServersReq
 
 // AddBackendServersRequest is the request of [Client.AddBackendServers].
 type AddBackendServersRequest struct {
-	// BackendServers lists the servers to add to the default server group. Of
-	// two entries for one server the first one counts; a server that is
-	// attached already is an error. At most 20 elements. No two have the same
-	// ServerID and ServerIP.
+	// BackendServers lists the servers to add to the default server group. A
+	// server that is attached already is an error. At most 20 elements. No
+	// two may have the same ServerID and ServerIP.
 	BackendServers DefaultServerSpecList `json:"BackendServers,omitzero"`
 	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`

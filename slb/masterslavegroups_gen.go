@@ -45,8 +45,8 @@ type CreateMasterSlaveServerGroupRequest struct {
 	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
 	// MasterSlaveBackendServers lists the two servers, one with ServerType
-	// Master and one with Slave. Exactly 2. No two have the same ServerID and
-	// Port.
+	// Master and one with Slave. Exactly 2. No two may have the same ServerID
+	// and Port.
 	MasterSlaveBackendServers MasterSlaveServerSpecList `json:"MasterSlaveBackendServers,omitzero"`
 	// MasterSlaveServerGroupName is the group's name.
 	MasterSlaveServerGroupName string `json:"MasterSlaveServerGroupName,omitzero"`

@@ -42,7 +42,7 @@ func (c *Client) CreateVServerGroup(ctx context.Context, req CreateVServerGroupR
 // CreateVServerGroupRequest is the request of [Client.CreateVServerGroup].
 type CreateVServerGroupRequest struct {
 	// BackendServers lists the first servers of the group. At most 20
-	// elements. No two have the same ServerID, ServerIP and Port.
+	// elements. No two may have the same ServerID, ServerIP and Port.
 	BackendServers BackendServerSpecList `json:"BackendServers,omitzero"`
 	// LoadBalancerID names the load balancer. Required.
 	LoadBalancerID string `json:"LoadBalancerId"`
@@ -355,8 +355,8 @@ func (c *Client) AddVServerGroupBackendServers(ctx context.Context, req AddVServ
 // [Client.AddVServerGroupBackendServers].
 type AddVServerGroupBackendServersRequest struct {
 	// BackendServers lists the servers to add. They must be running.
-	// Required, at most 20 elements. No two have the same ServerID, ServerIP
-	// and Port.
+	// Required, at most 20 elements. No two may have the same ServerID,
+	// ServerIP and Port.
 	BackendServers BackendServerSpecList `json:"BackendServers"`
 	// RegionID names the region. Empty is the region of the Config.
 	RegionID string `json:"RegionId"`
@@ -483,7 +483,7 @@ func (c *Client) ModifyVServerGroupBackendServers(ctx context.Context, req Modif
 // [Client.ModifyVServerGroupBackendServers].
 type ModifyVServerGroupBackendServersRequest struct {
 	// NewBackendServers lists the servers to add. At most 20 elements. No two
-	// have the same ServerID, ServerIP and Port.
+	// may have the same ServerID, ServerIP and Port.
 	NewBackendServers ReplacementServerList `json:"NewBackendServers,omitzero"`
 	// OldBackendServers lists the servers to remove. At most 20 elements.
 	OldBackendServers ReplacedServerList `json:"OldBackendServers,omitzero"`

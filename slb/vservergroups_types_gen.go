@@ -63,7 +63,7 @@ type BackendServerRef struct {
 	// interface or of the elastic container instance. Required.
 	ServerID string `json:"ServerId"`
 	// Weight can be left out: the server is named by the other members. 0 to
-	// 100, default 100.
+	// 100.
 	Weight *int `json:"Weight,omitzero"`
 	// Type is what ServerID names. Default [ServerTypeEcs]. A server of type
 	// eni or eci needs a guaranteed-performance load balancer. Required when
@@ -116,9 +116,9 @@ type BackendServerUpdate struct {
 	// listed, because for one that is left out (nil) the service documents
 	// 100. 0 to 100.
 	Weight *int `json:"Weight,omitzero"`
-	// Type is what ServerID names. A server of type eni or eci needs a
-	// guaranteed-performance load balancer. Required when ServerID is an ENI
-	// or ECI.
+	// Type is what ServerID names, an ECS instance when it is left out. A
+	// server of type eni or eci needs a guaranteed-performance load balancer.
+	// Required when ServerID is an ENI or ECI.
 	Type ServerType `json:"Type,omitzero"`
 	// Port is the port of the server. It helps to name the server. Required,
 	// 1 to 65535.

@@ -249,6 +249,59 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestDocs: what callers see has a doc, in the form that the generator needs.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	common := loadCommon(t)
+	// Where a fact comes from is no business of callers: see "remark".
+	sources := regexp.MustCompile(`\b(SDK|CLI|OTC|seed|terraform|mirror)\b`)
+	form := func(where, doc string) {
+		if first := cmp.Or(doc, " ")[0]; first < 'a' || first > 'z' || strings.HasSuffix(doc, ".") {
+			t.Errorf("%s: the doc must go on after the name and have no full stop at the end: %q", where, doc)
+		}
+	}
+	unused := map[string]map[string]string{"field_docs": maps.Clone(common.FieldDocs), "shape_docs": maps.Clone(common.ShapeDocs)}
+	for _, p := range places(t) {
+		if p.Shape != "" {
+			key := p.service + "." + p.Shape
+			if common.ShapeDocs[key] == "" {
+				t.Errorf("%s: no doc for shape %s", p, key)
+			}
+			delete(unused["shape_docs"], key)
+		}
+		for _, text := range []string{p.Doc, p.Note} {
+			if s := sources.FindString(text); s != "" {
+				t.Errorf("%s: %q speaks of a source (%s)", p, text, s)
+			}
+		}
+		hidden := p.Internal || p.In == "header" || p.In == "path" && p.Name == "project_id"
+		if hidden || p.parent != nil && isWrapper(place{service: p.service, side: p.side, Field: p.parent}) {
+			continue
+		}
+		switch {
+		case p.Doc != "":
+			form(p.String(), p.Doc)
+			if p.Doc == common.FieldDocs[p.Name] {
+				t.Errorf("%s repeats the doc of common.json", p)
+			}
+		case common.FieldDocs[p.Name] == "":
+			t.Errorf("%s has no doc", p)
+		default:
+			delete(unused["field_docs"], p.Name)
+		}
+	}
+	for _, docs := range []map[string]string{common.FieldDocs, common.ShapeDocs} {
+		for name, doc := range docs {
+			form(name, doc)
+		}
+	}
+	for kind, names := range unused {
+		for name := range names {
+			t.Errorf("%s: nothing uses %s", kind, name)
+		}
+	}
+}
+
 func raw(t *testing.T, name string) map[string]any {
 	t.Helper()
 	b, err := spec.Files.ReadFile(name + ".json")

@@ -20,7 +20,11 @@ func (m *model) facts(op *operation) string {
 		s += " It has no idempotency token: after an error with OutcomeUnknown read back before calling again."
 	}
 	if l := op.Lock; l != nil && l.Kind != "none" {
-		s += fmt.Sprintf(" It locks the %s while it is carried out.", strings.ReplaceAll(l.Kind, "_", " "))
+		what := strings.ReplaceAll(l.Kind, "_", " ")
+		if l.Kind == "project_channel" {
+			what = "channel in all its instances"
+		}
+		s += fmt.Sprintf(" It locks the %s while it is carried out.", what)
 	}
 	if r := op.RateLimit; r != nil {
 		per := "per second"
@@ -99,7 +103,7 @@ func (m *model) fieldComment(f *field, siblings []*field, keeps bool) string {
 		add("it does not start with " + series(f.NotPrefix, "or"))
 	}
 	if f.request && len(f.UniqueBy) > 0 {
-		add("no two have the same " + series(m.goNames(f.UniqueBy), "and"))
+		add("no two may have the same " + series(m.goNames(f.UniqueBy), "and"))
 	}
 	if f.Note != "" {
 		add(f.Note)
@@ -113,7 +117,7 @@ func (m *model) fieldComment(f *field, siblings []*field, keeps bool) string {
 	if f.request && f.Name == "RegionId" {
 		add("empty is the region of the Config")
 	}
-	if f.request && f.Nullable {
+	if f.request && f.Nullable && !strings.Contains(f.Doc, "cloudlb.Null") {
 		add("[cloudlb.Null] resets it")
 	}
 	if gatewayOnly(f) && slices.ContainsFunc(siblings, func(o *field) bool { return !gatewayOnly(o) }) {

@@ -120,7 +120,7 @@ func (call *Call) again() bool {
 // keysChanged reports whether the provider has other keys now than those that
 // the service called expired.
 func (call *Call) keysChanged() bool {
-	fresh, err := call.client.creds.Credentials(call.ctx)
+	fresh, err := call.client.newKeys(call.ctx, call.cred)
 	fresh.Expires = call.cred.Expires // the same keys can be promised for longer
 	return err == nil && fresh != call.cred
 }

@@ -83,7 +83,7 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 		}
 		return e
 	}
-	cred, err := c.creds.Credentials(ctx)
+	cred, err := c.keys(ctx)
 	if err != nil {
 		e := call.notSent(err, "getting credentials")
 		if ctx.Err() == nil {

@@ -111,7 +111,8 @@ type Client struct {
 	region    string
 	scheme    string
 	host      string
-	creds     cloudlb.CredentialsProvider
+	keys      func(context.Context) (cloudlb.Credentials, error) // funcs: fmt looks into everything else
+	newKeys   func(context.Context, cloudlb.Credentials) (cloudlb.Credentials, error)
 	base      http.RoundTripper
 	loop      retryablehttp.Client
 	retry     cloudlb.RetryPolicy
@@ -154,7 +155,7 @@ func New(cfg cloudlb.Config, service Service, hostOf func(region string) string,
 		region:    cfg.Region,
 		scheme:    scheme,
 		host:      host,
-		creds:     cfg.Credentials,
+		keys:      cfg.Credentials.Credentials,
 		base:      baseTransport(cfg.HTTPClient),
 		retry:     resolvePolicy(cfg.Retry, cfg.HTTPClient),
 		limiter:   cfg.Limiter,
@@ -164,6 +165,11 @@ func New(cfg cloudlb.Config, service Service, hostOf func(region string) string,
 	}
 	if c.limiter == nil {
 		c.limiter = cloudlb.NewLimiter()
+	}
+	if r, ok := cfg.Credentials.(cloudlb.CredentialsRefresher); ok {
+		c.newKeys = r.Refresh
+	} else {
+		c.newKeys = func(ctx context.Context, _ cloudlb.Credentials) (cloudlb.Credentials, error) { return c.keys(ctx) }
 	}
 	// The loop sees our RoundTripper only: it cannot close the idle connections
 	// of the transport below, follow redirects or time out across attempts.
