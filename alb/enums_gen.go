@@ -89,6 +89,29 @@ const (
 	LanguageJapanese Language = "ja"
 )
 
+// ListenerProtocol is a protocol that clients speak. Replies can carry values
+// that are not listed here.
+type ListenerProtocol string
+
+// The documented values of ListenerProtocol.
+const (
+	ListenerProtocolHTTP  ListenerProtocol = "HTTP"
+	ListenerProtocolHTTPS ListenerProtocol = "HTTPS"
+	ListenerProtocolQUIC  ListenerProtocol = "QUIC"
+)
+
+// ListenerStatus is the state of a listener. Replies can carry values that
+// are not listed here.
+type ListenerStatus string
+
+// The documented values of ListenerStatus.
+const (
+	ListenerStatusProvisioning ListenerStatus = "Provisioning"
+	ListenerStatusRunning      ListenerStatus = "Running"
+	ListenerStatusConfiguring  ListenerStatus = "Configuring"
+	ListenerStatusStopped      ListenerStatus = "Stopped"
+)
+
 // OperateType is what a job does to its resource. Replies can carry values
 // that are not listed here.
 type OperateType string
@@ -237,6 +260,15 @@ const (
 	TagCategoryAll    TagCategory = "All"
 )
 
+// TracingType is a tracing format. Replies can carry values that are not
+// listed here.
+type TracingType string
+
+// The documented values of TracingType.
+const (
+	TracingTypeZipkin TracingType = "Zipkin"
+)
+
 // UchType is the part of a URL that [SchedulerUch] takes its hash over.
 // Replies can carry values that are not listed here.
 type UchType string
@@ -244,4 +276,14 @@ type UchType string
 // The documented values of UchType.
 const (
 	UchTypeQueryString UchType = "QueryString"
+)
+
+// XForwardedForMode says what happens to a header of the client. Replies can
+// carry values that are not listed here.
+type XForwardedForMode string
+
+// The documented values of XForwardedForMode.
+const (
+	XForwardedForModeAppend XForwardedForMode = "append"
+	XForwardedForModeRemove XForwardedForMode = "remove"
 )

@@ -46,7 +46,7 @@ type HealthCheckTemplate struct {
 }
 
 // ResourceTagFilter matches a tag. It is part of the requests of
-// ListHealthCheckTemplates and ListTagResources.
+// ListHealthCheckTemplates, ListTagResources and ListListeners.
 type ResourceTagFilter struct {
 	// Key is the tag's key. At most 128 characters. It does not start with
 	// aliyun, acs:, http:// or https://.

@@ -97,6 +97,9 @@ var (
 	opDescribeZones = transport.Operation{
 		Name: "DescribeZones", Action: "DescribeZones", Method: "POST", Idempotency: transport.Read,
 	}
+	opListListeners = transport.Operation{
+		Name: "ListListeners", Action: "ListListeners", Method: "POST", Idempotency: transport.Read,
+	}
 )
 
 // Documented limits.
@@ -137,4 +140,10 @@ const (
 	ListTagKeysMaxPageSize = 100
 	// ListTagValuesMaxPageSize is the largest page of ListTagValues; the service's default is 20.
 	ListTagValuesMaxPageSize = 100
+	// ListListenersMaxListenerIDs is how many ListenerIds one call of ListListeners takes.
+	ListListenersMaxListenerIDs = 20
+	// ListListenersMaxLoadBalancerIDs is how many LoadBalancerIds one call of ListListeners takes.
+	ListListenersMaxLoadBalancerIDs = 20
+	// ListListenersMaxPageSize is the largest page of ListListeners; the service's default is 20.
+	ListListenersMaxPageSize = 100
 )

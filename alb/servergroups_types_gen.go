@@ -304,7 +304,8 @@ type StickySessionConfigUpdate struct {
 }
 
 // Tag is a tag. It is part of the replies to ListServerGroups,
-// ListHealthCheckTemplates and GetHealthCheckTemplateAttribute.
+// ListHealthCheckTemplates, GetHealthCheckTemplateAttribute and
+// ListListeners.
 type Tag struct {
 	// Key is the tag's key.
 	Key string `json:"Key,omitzero"`

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cloudlb/cloudlb"
 )
@@ -57,6 +58,9 @@ func IAMToken(opts IAMTokenOptions) (cloudlb.CredentialsProvider, error) {
 	}
 	if opts.Password == "" {
 		refuse("Password", "is required")
+	}
+	if !utf8.ValidString(string(opts.Password)) {
+		refuse("Password", "is not UTF-8 text")
 	}
 	if opts.Domain == "" {
 		refuse("Domain", "is required: the name of the account")

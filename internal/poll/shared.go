@@ -1,9 +1,8 @@
 package poll
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,25 +10,28 @@ import (
 	"github.com/cloudlb/cloudlb"
 )
 
+// mostAtOnce is how many looks of one Shared run at the same time: a slow
+// answer holds up its own batch and not the others.
+const mostAtOnce = 4
+
 // Shared lets any number of goroutines wait for things that one call can ask
-// for in batches: n of them cost ceil(n/Size) calls a round, not n. It runs one
-// goroutine while somebody waits and none otherwise. The zero value with its
-// exported fields set is ready.
+// for in batches: n of them cost ceil(n/Size) calls a round, not n. Its
+// goroutines run while somebody waits and end with the last waiter. The zero
+// value with its exported fields set is ready.
 type Shared[V any] struct {
 	Size     int // keys in one call
 	Schedule Schedule
-	// Missing is how long a key may be unknown to the service before it counts
-	// as lost: lists lag behind writes.
+	// Missing is how long a key may be unknown to the service, since the wait
+	// began or since it was last seen, before it counts as lost: lists lag
+	// behind writes.
 	Missing time.Duration
 	// Look asks for up to Size keys. It returns what is known of them; a key
-	// that has not ended is in the map with ended false.
+	// that has not ended is in the map with Ended false.
 	Look func(ctx context.Context, keys []string) (map[string]Seen[V], error)
 
-	mu      sync.Mutex
-	waiting map[string]*wait[V]
-	changed chan struct{}      // wakes the loop when somebody joins
-	round   chan struct{}      // closed after each look
-	stop    context.CancelFunc // of the loop that runs, nil when none does
+	mu   sync.Mutex
+	open map[string]*wait[V] // what is waited for and has not ended
+	loop *loop               // nil when nothing is open
 }
 
 // Seen is what a look says about a key.
@@ -38,268 +40,280 @@ type Seen[V any] struct {
 	Ended bool
 }
 
-// wait is a key that somebody waits for.
-type wait[V any] struct {
-	waiters  int
-	joined   time.Time
-	due      time.Time
-	pause    time.Duration
-	failures int
-	looks    int
-	last     error
-	done     chan struct{} // closed when value or err is final
-	value    V
-	err      error
-}
-
 // Result is how the wait for a key ended.
 type Result[V any] struct {
 	Value V
-	// Err is nil when the key has ended, wraps cloudlb.ErrLost when the service
-	// does not know it, and is the error of the poll when that is final.
+	// Err is nil when the key has ended. Otherwise it wraps cloudlb.ErrLost
+	// when the service does not know the key, cloudlb.ErrUnfinished when the
+	// context ended or too many polls failed, and else it is the error of the
+	// poll.
 	Err error
+	// Looks counts the polls.
+	Looks int
 }
 
-// Join starts to wait for key. The result arrives on the channel's close and is
-// read with result; leave must be called once, whatever happened.
-func (s *Shared[V]) Join(ctx context.Context, key string) (done <-chan struct{}, result func() Result[V], leave func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.waiting[key]
-	if w == nil {
-		now := time.Now()
-		first := jitter(s.Schedule.First)
-		w = &wait[V]{joined: now, due: now.Add(first), pause: s.Schedule.First, done: make(chan struct{})}
-		if s.waiting == nil {
-			s.waiting = make(map[string]*wait[V])
-		}
-		s.waiting[key] = w
-	}
-	w.waiters++
-	if s.stop == nil {
-		loop, stop := context.WithCancel(context.WithoutCancel(ctx))
-		s.stop = stop
-		s.changed = make(chan struct{}, 1)
-		go s.run(loop, s.changed)
-	} else {
-		wake(s.changed)
-	}
-	result = func() Result[V] {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return Result[V]{w.value, w.err}
-	}
-	leave = func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if w.waiters--; w.waiters == 0 && s.waiting[key] == w {
-			delete(s.waiting, key)
-		}
-		if len(s.waiting) == 0 && s.stop != nil {
-			s.stop()
-			s.stop = nil
-		}
-	}
-	return w.done, result, leave
+// wait is a key that somebody waits for.
+type wait[V any] struct {
+	key     string
+	waiters []chan<- struct{} // told after each look
+	pace    pace
+	due     time.Time
+	asking  bool      // a look is under way
+	known   time.Time // when the service last knew the key, at first when it was asked for
+	looks   int
+	last    error // of the last look
+	ended   bool
+	value   V
+	err     error
 }
 
-// nextRound is closed after the next look.
-func (s *Shared[V]) nextRound() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.round == nil {
-		s.round = make(chan struct{})
-	}
-	return s.round
+// loop is what runs while something is open.
+type loop struct {
+	ctx     context.Context //nolint:containedctx // the life of a goroutine
+	stop    context.CancelFunc
+	changed chan struct{} // wakes it
+	looking int           // looks under way
 }
 
-// Looks is how often key was asked for, and the error of the last look.
-func (s *Shared[V]) Looks(key string) (looks int, last error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w := s.waiting[key]; w != nil {
-		return w.looks, w.last
-	}
-	return 0, nil
-}
+func (l *loop) wake() { tell(l.changed) }
 
-func wake(c chan struct{}) {
+func tell(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
 	}
 }
 
-// run looks for the keys that are due until nobody waits.
-func (s *Shared[V]) run(ctx context.Context, changed <-chan struct{}) {
+// join adds a waiter for key.
+func (s *Shared[V]) join(ctx context.Context, key string, told chan<- struct{}) *wait[V] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.open[key]
+	if w == nil {
+		now := time.Now()
+		w = &wait[V]{key: key, pace: pace{pause: s.Schedule.First}, due: now.Add(jitter(s.Schedule.First)), known: now}
+		if s.open == nil {
+			s.open = make(map[string]*wait[V])
+		}
+		s.open[key] = w
+	}
+	w.waiters = append(w.waiters, told)
+	if s.loop == nil {
+		l := &loop{changed: make(chan struct{}, 1)}
+		l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+		s.loop = l
+		go s.run(l)
+	} else {
+		s.loop.wake()
+	}
+	return w
+}
+
+// leave takes a waiter away. The last one takes the key and the loop with it.
+func (s *Shared[V]) leave(w *wait[V], told chan<- struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.waiters = slices.DeleteFunc(w.waiters, func(c chan<- struct{}) bool { return c == told })
+	if len(w.waiters) == 0 {
+		s.close(w)
+	}
+}
+
+// close stops asking for a key. The lock is held.
+func (s *Shared[V]) close(w *wait[V]) {
+	if s.open[w.key] != w {
+		return
+	}
+	delete(s.open, w.key)
+	if len(s.open) == 0 {
+		s.loop.stop()
+		s.loop = nil
+	}
+}
+
+// run starts looks when keys are due, until nothing is open.
+func (s *Shared[V]) run(l *loop) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-l.ctx.Done():
 			return
-		case <-changed:
+		case <-l.changed:
 		case <-timer.C:
 		}
-		keys, next := s.due(time.Now())
+		keys, next := s.due(l, time.Now())
 		for batch := range slices.Chunk(keys, s.Size) {
-			seen, err := s.Look(ctx, batch)
-			if ctx.Err() != nil {
-				return
-			}
-			s.settle(batch, seen, err)
+			go s.look(l, batch)
 		}
-		if len(keys) > 0 {
-			_, next = s.due(time.Now())
-		}
-		if next > 0 {
-			timer.Reset(next)
-		}
+		timer.Reset(next)
 	}
 }
 
-// due returns the keys to look for now, and how long until the next is due.
+// due takes the keys to look for now, and says how long until the next is due.
 // Keys that are nearly due come along: a common round costs fewer calls.
-func (s *Shared[V]) due(now time.Time) (keys []string, next time.Duration) {
+func (s *Shared[V]) due(l *loop, now time.Time) (batch []*wait[V], next time.Duration) {
+	const never = time.Duration(1<<63 - 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	next = never
+	if s.loop != l || l.looking >= mostAtOnce { // over, or the end of a look wakes the loop
+		return nil, next
+	}
 	any := false
-	for _, w := range s.waiting {
-		if open(w) && !w.due.After(now) {
-			any = true
+	for _, w := range s.open {
+		if !w.asking {
+			next = min(next, w.due.Sub(now))
+			any = any || !w.due.After(now)
 		}
 	}
-	next = time.Duration(1<<63 - 1)
-	for key, w := range s.waiting {
-		switch {
-		case !open(w):
-		case any && !w.due.After(now.Add(w.pause/5)):
-			keys = append(keys, key)
-		default:
+	if !any {
+		return nil, max(next, time.Millisecond)
+	}
+	for _, w := range s.open {
+		if !w.asking && !w.due.After(now.Add(w.pace.pause/5)) {
+			batch = append(batch, w)
+		}
+	}
+	slices.SortFunc(batch, func(a, b *wait[V]) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.key, b.key)) })
+	if free := (mostAtOnce - l.looking) * s.Size; len(batch) > free {
+		batch = batch[:free]
+	}
+	for _, w := range batch {
+		w.asking = true
+	}
+	l.looking += (len(batch) + s.Size - 1) / s.Size
+	next = never
+	for _, w := range s.open {
+		if !w.asking {
 			next = min(next, w.due.Sub(now))
 		}
 	}
-	slices.Sort(keys)
-	return keys, max(next, time.Millisecond)
+	return batch, max(next, time.Millisecond)
 }
 
-func open[V any](w *wait[V]) bool {
-	select {
-	case <-w.done:
-		return false
-	default:
-		return true
+// look asks for one batch and takes in what it found.
+func (s *Shared[V]) look(l *loop, batch []*wait[V]) {
+	keys := make([]string, len(batch))
+	for i, w := range batch {
+		keys[i] = w.key
 	}
-}
+	seen, err := s.Look(l.ctx, keys)
 
-// settle takes in what a look found.
-func (s *Shared[V]) settle(keys []string, seen map[string]Seen[V], err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.loop != l {
+		return // everybody has left meanwhile
+	}
+	l.looking--
 	now := time.Now()
-	for _, key := range keys {
-		w := s.waiting[key]
-		if w == nil || !open(w) {
-			continue // everybody has left meanwhile
+	spread := jitter(1000) // the batch stays together
+	for _, w := range batch {
+		w.asking = false
+		if s.open[w.key] != w {
+			continue
 		}
-		w.looks++
-		w.last = err
-		switch v, known := seen[key]; {
-		case err != nil && !passing(err):
-			w.end(fmt.Errorf("polling: %w", err))
-		case err != nil:
-			if w.failures++; w.failures > mostFailures {
-				w.end(fmt.Errorf("%w: %d polls in a row failed: %w", cloudlb.ErrUnfinished, w.failures, err))
-			}
-			w.pause *= 2 // a service in trouble is asked less often
-		case known && v.Ended:
-			w.value = v.Value
-			w.end(nil)
-		case !known && now.Sub(w.joined) >= s.Missing:
-			w.end(cloudlb.ErrLost)
-		default:
-			w.failures = 0
+		v, known := seen[w.key]
+		s.settle(w, v, known, err, now)
+		w.due = now.Add(w.pace.pause / 1000 * spread)
+		for _, c := range w.waiters {
+			tell(c)
 		}
-		w.pause = min(w.pause*3/2, s.Schedule.Cap)
-		w.due = now.Add(jitter(w.pause))
 	}
-	if s.round != nil {
-		close(s.round)
-		s.round = nil
+	l.wake()
+}
+
+// settle takes in what a look found about a key. The lock is held.
+func (s *Shared[V]) settle(w *wait[V], v Seen[V], known bool, err error, now time.Time) {
+	w.looks++
+	w.last = err
+	end := func(err error) {
+		w.ended, w.err = true, err
+		s.close(w)
+	}
+	switch {
+	case err != nil && !passing(err):
+		end(err)
+	case !w.pace.next(s.Schedule, err):
+		end(tooOften(err))
+	case err != nil:
+	case known && v.Ended:
+		w.value = v.Value
+		end(nil)
+	case known:
+		w.known = now
+	case now.Sub(w.known) >= s.Missing:
+		end(cloudlb.ErrLost)
 	}
 }
 
-func (w *wait[V]) end(err error) {
-	w.err = err
-	close(w.done)
-}
-
-// WaitAll waits for all keys and returns how each ended. It returns ctx's error
-// as soon as ctx ends; the results then say ErrUnfinished for what is left.
-// progress may be nil.
+// WaitAll waits for all keys and returns how each ended. It returns as soon as
+// ctx ends; the results then say cloudlb.ErrUnfinished for what is left.
+// progress may be nil. It is called when every key that is left has been looked
+// for once more, and at the end.
 func (s *Shared[V]) WaitAll(ctx context.Context, keys []string, progress func(cloudlb.Progress)) map[string]Result[V] {
 	start := time.Now()
 	results := make(map[string]Result[V], len(keys))
-	type joined struct {
-		key    string
-		done   <-chan struct{}
-		result func() Result[V]
+	type entry struct {
+		*wait[V]
+		before   int // looks that others had
+		reported int // looks at the last report
 	}
-	var left []joined
+	told := make(chan struct{}, 1)
+	var all, left []*entry
 	for _, key := range keys {
-		done, result, leave := s.Join(ctx, key)
-		defer leave()
-		left = append(left, joined{key, done, result})
-	}
-	report := func() {
-		if progress == nil {
-			return
+		if slices.ContainsFunc(all, func(e *entry) bool { return e.key == key }) {
+			continue
 		}
-		p := cloudlb.Progress{Elapsed: time.Since(start)}
-		for _, key := range keys {
-			looks, _ := s.Looks(key)
-			p.Looks = max(p.Looks, looks)
-			if _, ok := results[key]; ok {
-				p.Done = append(p.Done, key)
-			} else {
-				p.Left = append(p.Left, key)
-			}
-		}
-		progress(p)
+		w := s.join(ctx, key, told)
+		defer s.leave(w, told)
+		s.mu.Lock()
+		e := &entry{wait: w, before: w.looks, reported: w.looks}
+		s.mu.Unlock()
+		all = append(all, e)
 	}
+	left = slices.Clone(all)
 	for len(left) > 0 {
-		var round <-chan struct{} // only for progress
-		if progress != nil {
-			round = s.nextRound()
-		}
 		select {
-		case <-left[0].done:
-		case <-round:
+		case <-told:
 		case <-ctx.Done():
 		}
-		left = slices.DeleteFunc(left, func(j joined) bool {
-			select {
-			case <-j.done:
-				results[j.key] = j.result()
-				return true
-			default:
-				return false
+		round, looks := true, 0
+		s.mu.Lock()
+		left = slices.DeleteFunc(left, func(e *entry) bool {
+			looks = max(looks, e.looks-e.before)
+			if e.ended {
+				results[e.key] = Result[V]{e.value, e.err, e.looks - e.before}
+			} else if e.looks == e.reported {
+				round = false
 			}
+			return e.ended
 		})
+		if round {
+			for _, e := range left {
+				e.reported = e.looks
+			}
+		}
+		if ctx.Err() != nil {
+			for _, e := range left {
+				results[e.key] = Result[V]{Err: unfinished(ctx, e.last), Looks: e.looks - e.before}
+			}
+		}
+		s.mu.Unlock()
 		if ctx.Err() != nil {
 			break
 		}
-		report()
-	}
-	for _, j := range left {
-		err := fmt.Errorf("%w: %w", cloudlb.ErrUnfinished, context.Cause(ctx))
-		if !errors.Is(err, ctx.Err()) {
-			err = fmt.Errorf("%w: %w", err, ctx.Err())
+		if progress != nil && round {
+			p := cloudlb.Progress{Looks: looks, Elapsed: time.Since(start)}
+			for _, e := range all {
+				if _, ok := results[e.key]; ok {
+					p.Done = append(p.Done, e.key)
+				} else {
+					p.Left = append(p.Left, e.key)
+				}
+			}
+			progress(p)
 		}
-		if _, last := s.Looks(j.key); last != nil {
-			err = fmt.Errorf("%w; the last poll failed: %w", err, last)
-		}
-		results[j.key] = Result[V]{Err: err}
 	}
 	return results
 }

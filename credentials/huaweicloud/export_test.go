@@ -1,0 +1,4 @@
+package huaweicloud
+
+// ParseProfile is the parser, for its fuzz test.
+var ParseProfile = parseProfile
