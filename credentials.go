@@ -32,24 +32,27 @@ type CredentialsProvider interface {
 // StaticCredentials returns a provider for a fixed key pair. securityToken is
 // empty for long-lived keys.
 func StaticCredentials(accessKeyID, secretAccessKey, securityToken string) CredentialsProvider {
-	return static{Credentials{
+	cred := Credentials{
 		AccessKeyID:     accessKeyID,
 		SecretAccessKey: secretAccessKey,
 		SecurityToken:   securityToken,
-	}}
+	}
+	return static{func() Credentials { return cred }}
 }
 
 // StaticToken returns a provider for a Huawei IAM token, sent as X-Auth-Token.
 // Alibaba Cloud services refuse it.
 func StaticToken(token string) CredentialsProvider {
-	return static{Credentials{Token: token}}
+	return static{func() Credentials { return Credentials{Token: token} }}
 }
 
-type static struct{ cred Credentials }
+// static keeps the keys in a func: fmt prints the fields of a struct that holds
+// a provider in an unexported field without asking Format.
+type static struct{ get func() Credentials }
 
-func (s static) Credentials(context.Context) (Credentials, error) { return s.cred, nil }
-func (s static) Format(f fmt.State, _ rune)                       { fmt.Fprint(f, s.cred.summary()) }
-func (s static) LogValue() slog.Value                             { return s.cred.LogValue() }
+func (s static) Credentials(context.Context) (Credentials, error) { return s.get(), nil }
+func (s static) Format(f fmt.State, _ rune)                       { fmt.Fprint(f, s.get().summary()) }
+func (s static) LogValue() slog.Value                             { return s.get().LogValue() }
 
 // Format implements fmt.Formatter for every verb, so no verb leaks a secret.
 func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.summary()) }

@@ -60,12 +60,13 @@ func (c Class) String() string {
 type Outcome uint8
 
 const (
-	// OutcomeUnknown: the request was sent and no trustworthy answer came back.
-	// The change may have been made. Read the resource before repeating.
+	// OutcomeUnknown means that the request was sent and no trustworthy answer
+	// came back. The change may have been made: read the resource before
+	// repeating.
 	OutcomeUnknown Outcome = iota
-	// OutcomeNotSent: nothing reached the service.
+	// OutcomeNotSent means that nothing reached the service.
 	OutcomeNotSent
-	// OutcomeRejected: the service said no and changed nothing.
+	// OutcomeRejected means that the service said no and changed nothing.
 	OutcomeRejected
 )
 

@@ -47,40 +47,74 @@ func TestErrorFields(t *testing.T) {
 		answer step
 		want   cloudlb.Error
 	}{
-		{"Alibaba", slbAdd, answers(409, `{"RequestId":"R-1","HostId":"h","Code":"BackendServer.configuring","Message":"pending","Recommend":"https://x"}`),
-			cloudlb.Error{Code: "BackendServer.configuring", Message: "pending", RequestID: "R-1", StatusCode: 409, Class: busy, Outcome: rejected}},
-		{"lower case", slbAdd, answers(400, `{"requestId":"R-1","code":"OverQuota","message":"full"}`),
-			cloudlb.Error{Code: "OverQuota", Message: "full", RequestID: "R-1", StatusCode: 400, Class: cloudlb.ClassQuota, Outcome: rejected}},
-		{"number as code", slbAdd, answers(500, `{"Code":500,"Message":"oops","RequestId":"R-1"}`),
-			cloudlb.Error{Code: "500", Message: "oops", RequestID: "R-1", StatusCode: 500, Class: unavailable, Outcome: unknown}},
-		{"null message", slbAdd, answers(400, `{"Code":"Throttling","Message":null,"RequestId":"R-1"}`),
-			cloudlb.Error{Code: "Throttling", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected}},
-		{"object as message", albAdd, answers(400, `{"Code":"Throttling.User","Message":{"en":"slow"},"RequestId":"R-1"}`),
-			cloudlb.Error{Code: "Throttling.User", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected}},
-		{"XML", slbAdd, answers(400, `<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>R-1</RequestId><HostId>h</HostId><Code>Throttling</Code><Message>Request &lt;1&gt; was denied</Message></Error>`, "Content-Type", "text/xml"),
-			cloudlb.Error{Code: "Throttling", Message: "Request <1> was denied", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected}},
-		{"Huawei error_code", elbCreate, answers(409, `{"error_code":"ELB.8907","error_msg":"PENDING_UPDATE","request_id":"r-1"}`),
-			cloudlb.Error{Code: "ELB.8907", Message: "PENDING_UPDATE", RequestID: "r-1", StatusCode: 409, Class: busy, Outcome: rejected}},
-		{"Huawei code", apigAdd, answers(400, `{"code":"APIG.2012","message":"invalid","request_id":"r-1"}`),
-			cloudlb.Error{Code: "APIG.2012", Message: "invalid", RequestID: "r-1", StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected}},
-		{"Huawei nested", elbCreate, answers(403, `{"error":{"code":"ELB.8903","message":"no"},"request_id":"r-1"}`),
-			cloudlb.Error{Code: "ELB.8903", Message: "no", RequestID: "r-1", StatusCode: 403, Class: cloudlb.ClassDenied, Outcome: rejected}},
-		{"Huawei nested error_code", elbCreate, answers(429, `{"error":{"error_code":"APIGW.0308","error_msg":"limit:1,time:1 second"}}`, "X-Request-Id", "r-header"),
-			cloudlb.Error{Code: "APIGW.0308", Message: "limit:1,time:1 second", RequestID: "r-header", StatusCode: 429, Class: throttled, Outcome: rejected, RetryAfter: time.Second}},
-		{"Huawei fault", elbCreate, answers(401, `{"fault":{"code":401,"message":"The request you have made requires authentication."}}`),
-			cloudlb.Error{Code: "401", Message: "The request you have made requires authentication.", StatusCode: 401, Class: cloudlb.ClassUnauthenticated, Outcome: rejected}},
-		{"Huawei number", elbCreate, answers(403, `{"error":{"code":403,"message":"no","title":"Forbidden"}}`),
-			cloudlb.Error{Code: "403", Message: "no", StatusCode: 403, Class: cloudlb.ClassDenied, Outcome: rejected}},
-		{"Huawei header and body", elbCreate, answers(400, `{"error_code":"ELB.8902","error_msg":"no","request_id":"r-body"}`, "X-Request-Id", "r-header"),
-			cloudlb.Error{Code: "ELB.8902", Message: "no", RequestID: "r-header", StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected}},
-		{"no body", slbAdd, answers(503, ""),
-			cloudlb.Error{Message: "Service Unavailable", StatusCode: 503, Class: unavailable, Outcome: unknown}},
-		{"truncated", slbAdd, answers(400, `{"Code":"Throttl`),
-			cloudlb.Error{Message: `the answer is not the service's JSON (application/json): {"Code":"Throttl`, StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected}},
-		{"array", elbCreate, answers(500, `[1,2]`),
-			cloudlb.Error{Message: `the answer is not the service's JSON (application/json): [1,2]`, StatusCode: 500, Class: unavailable, Outcome: unknown}},
-		{"HTML", slbAdd, answers(502, "<html>\n <b>Bad\tGateway</b>", "Content-Type", "text/html"),
-			cloudlb.Error{Message: "the answer is not the service's JSON (text/html): <html> <b>Bad Gateway</b>", StatusCode: 502, Class: unavailable, Outcome: unknown}},
+		{
+			"Alibaba", slbAdd, answers(409, `{"RequestId":"R-1","HostId":"h","Code":"BackendServer.configuring","Message":"pending","Recommend":"https://x"}`),
+			cloudlb.Error{Code: "BackendServer.configuring", Message: "pending", RequestID: "R-1", StatusCode: 409, Class: busy, Outcome: rejected},
+		},
+		{
+			"lower case", slbAdd, answers(400, `{"requestId":"R-1","code":"OverQuota","message":"full"}`),
+			cloudlb.Error{Code: "OverQuota", Message: "full", RequestID: "R-1", StatusCode: 400, Class: cloudlb.ClassQuota, Outcome: rejected},
+		},
+		{
+			"number as code", slbAdd, answers(500, `{"Code":500,"Message":"oops","RequestId":"R-1"}`),
+			cloudlb.Error{Code: "500", Message: "oops", RequestID: "R-1", StatusCode: 500, Class: unavailable, Outcome: unknown},
+		},
+		{
+			"null message", slbAdd, answers(400, `{"Code":"Throttling","Message":null,"RequestId":"R-1"}`),
+			cloudlb.Error{Code: "Throttling", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected},
+		},
+		{
+			"object as message", albAdd, answers(400, `{"Code":"Throttling.User","Message":{"en":"slow"},"RequestId":"R-1"}`),
+			cloudlb.Error{Code: "Throttling.User", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected},
+		},
+		{
+			"XML", slbAdd, answers(400, `<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>R-1</RequestId><HostId>h</HostId><Code>Throttling</Code><Message>Request &lt;1&gt; was denied</Message></Error>`, "Content-Type", "text/xml"),
+			cloudlb.Error{Code: "Throttling", Message: "Request <1> was denied", RequestID: "R-1", StatusCode: 400, Class: throttled, Outcome: rejected},
+		},
+		{
+			"Huawei error_code", elbCreate, answers(409, `{"error_code":"ELB.8907","error_msg":"PENDING_UPDATE","request_id":"r-1"}`),
+			cloudlb.Error{Code: "ELB.8907", Message: "PENDING_UPDATE", RequestID: "r-1", StatusCode: 409, Class: busy, Outcome: rejected},
+		},
+		{
+			"Huawei code", apigAdd, answers(400, `{"code":"APIG.2012","message":"invalid","request_id":"r-1"}`),
+			cloudlb.Error{Code: "APIG.2012", Message: "invalid", RequestID: "r-1", StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected},
+		},
+		{
+			"Huawei nested", elbCreate, answers(403, `{"error":{"code":"ELB.8903","message":"no"},"request_id":"r-1"}`),
+			cloudlb.Error{Code: "ELB.8903", Message: "no", RequestID: "r-1", StatusCode: 403, Class: cloudlb.ClassDenied, Outcome: rejected},
+		},
+		{
+			"Huawei nested error_code", elbCreate, answers(429, `{"error":{"error_code":"APIGW.0308","error_msg":"limit:1,time:1 second"}}`, "X-Request-Id", "r-header"),
+			cloudlb.Error{Code: "APIGW.0308", Message: "limit:1,time:1 second", RequestID: "r-header", StatusCode: 429, Class: throttled, Outcome: rejected, RetryAfter: time.Second},
+		},
+		{
+			"Huawei fault", elbCreate, answers(401, `{"fault":{"code":401,"message":"The request you have made requires authentication."}}`),
+			cloudlb.Error{Code: "401", Message: "The request you have made requires authentication.", StatusCode: 401, Class: cloudlb.ClassUnauthenticated, Outcome: rejected},
+		},
+		{
+			"Huawei number", elbCreate, answers(403, `{"error":{"code":403,"message":"no","title":"Forbidden"}}`),
+			cloudlb.Error{Code: "403", Message: "no", StatusCode: 403, Class: cloudlb.ClassDenied, Outcome: rejected},
+		},
+		{
+			"Huawei header and body", elbCreate, answers(400, `{"error_code":"ELB.8902","error_msg":"no","request_id":"r-body"}`, "X-Request-Id", "r-header"),
+			cloudlb.Error{Code: "ELB.8902", Message: "no", RequestID: "r-header", StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected},
+		},
+		{
+			"no body", slbAdd, answers(503, ""),
+			cloudlb.Error{Message: "Service Unavailable", StatusCode: 503, Class: unavailable, Outcome: unknown},
+		},
+		{
+			"truncated", slbAdd, answers(400, `{"Code":"Throttl`),
+			cloudlb.Error{Message: `the answer is not the service's JSON (application/json): {"Code":"Throttl`, StatusCode: 400, Class: cloudlb.ClassInvalid, Outcome: rejected},
+		},
+		{
+			"array", elbCreate, answers(500, `[1,2]`),
+			cloudlb.Error{Message: `the answer is not the service's JSON (application/json): [1,2]`, StatusCode: 500, Class: unavailable, Outcome: unknown},
+		},
+		{
+			"HTML", slbAdd, answers(502, "<html>\n <b>Bad\tGateway</b>", "Content-Type", "text/html"),
+			cloudlb.Error{Message: "the answer is not the service's JSON (text/html): <html> <b>Bad Gateway</b>", StatusCode: 502, Class: unavailable, Outcome: unknown},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

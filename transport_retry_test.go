@@ -416,10 +416,15 @@ func TestWaitHints(t *testing.T) {
 func TestUselessHints(t *testing.T) {
 	t.Parallel()
 	for _, headers := range [][2]string{
-		{"Retry-After", "soon"}, {"Retry-After", "-5"}, {"Retry-After", "0"}, {"Retry-After", "99999999999999999999"},
+		{"Retry-After", "soon"},
+		{"Retry-After", "-5"},
+		{"Retry-After", "0"},
+		{"Retry-After", "99999999999999999999"},
 		{"Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT"},
-		{"X-Ratelimit-User-Api", "Limit:100,Remain:7,TimeLeft:50000"}, {"X-Ratelimit-User-Api", "TimeLeft:-1"},
-		{"X-Ratelimit-User-Api", "TimeLeft"}, {"X-Ratelimit-User-Api", ",,:,"},
+		{"X-Ratelimit-User-Api", "Limit:100,Remain:7,TimeLeft:50000"},
+		{"X-Ratelimit-User-Api", "TimeLeft:-1"},
+		{"X-Ratelimit-User-Api", "TimeLeft"},
+		{"X-Ratelimit-User-Api", ",,:,"},
 	} {
 		t.Run(headers[0]+" "+headers[1], func(t *testing.T) {
 			t.Parallel()
@@ -434,6 +439,17 @@ func TestUselessHints(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOverflowingWindow: a window that no Duration holds is no hint either.
+func TestOverflowingWindow(t *testing.T) {
+	t.Parallel()
+	for _, window := range []string{"999999 day", "213504 day", "99999999999 hour"} {
+		_, err := elbCreate.bind(t, once(newScript(t, huaweiError(429, "APIGW.0308", "limit:1,time:"+window))))(t.Context())
+		if e := failure(t, err); e.Class != throttled || e.RetryAfter != 0 {
+			t.Errorf("%s: wait %s, %v", window, e.RetryAfter, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -164,7 +165,7 @@ func call(t *testing.T, client any, operation string, input []byte) (any, error)
 		t.Fatalf("loading the request: %v", err)
 	}
 	out := m.Call([]reflect.Value{reflect.ValueOf(t.Context()), req.Elem()})
-	err, _ := out[1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](out[1])
 	return out[0].Interface(), err
 }
 
@@ -214,6 +215,7 @@ func TestWireVectors(t *testing.T) {
 }
 
 func testWireCase(t *testing.T, c wireCase) {
+	t.Helper()
 	service := c.Service
 	if strings.Contains(c.Peer, "services/roma") {
 		service = "roma"
@@ -228,9 +230,7 @@ func testWireCase(t *testing.T, c wireCase) {
 		}
 	}
 	if body, ok := c.Input["body"].(map[string]any); ok { // body fields stand beside the others in our types
-		for k, v := range body {
-			input[k] = v
-		}
+		maps.Copy(input, body)
 	}
 	loaded, err := json.Marshal(input)
 	if err != nil {

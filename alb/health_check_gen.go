@@ -13,7 +13,7 @@ func (r *GetListenerHealthStatusRequest) validate(v *check.Checker) {
 		v.Text("ListenerId", r.ListenerID, 0, 0)
 	}
 	if r.MaxResults != 0 {
-		v.Range("MaxResults", int64(r.MaxResults), 1, 30)
+		v.Range("MaxResults", r.MaxResults, 1, 30)
 	}
 	if r.NextToken != "" {
 		v.Text("NextToken", r.NextToken, 0, 0)

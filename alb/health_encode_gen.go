@@ -14,7 +14,7 @@ func (r *GetListenerHealthStatusRequest) encode(to *transport.Request) {
 	}
 	q.String("ListenerId", r.ListenerID)
 	if r.MaxResults != 0 {
-		q.Int("MaxResults", int64(r.MaxResults))
+		q.Int("MaxResults", r.MaxResults)
 	}
 	if r.NextToken != "" {
 		q.String("NextToken", r.NextToken)

@@ -16,7 +16,7 @@ func (r *ListAsynJobsRequest) validate(v *check.Checker) {
 		v.Leave()
 	}
 	if r.MaxResults != 0 {
-		v.Range("MaxResults", int64(r.MaxResults), 1, 100)
+		v.Range("MaxResults", r.MaxResults, 1, 100)
 	}
 	if r.NextToken != "" {
 		v.Text("NextToken", r.NextToken, 0, 0)

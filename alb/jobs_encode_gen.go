@@ -13,16 +13,16 @@ func (r *ListAsynJobsRequest) encode(to *transport.Request) {
 		q.String("ApiName", r.APIName)
 	}
 	if r.BeginTime != 0 {
-		q.Int("BeginTime", int64(r.BeginTime))
+		q.Int("BeginTime", r.BeginTime)
 	}
 	if r.EndTime != 0 {
-		q.Int("EndTime", int64(r.EndTime))
+		q.Int("EndTime", r.EndTime)
 	}
 	for i, e := range r.JobIDs {
 		q.StringItem("JobIds", i, e)
 	}
 	if r.MaxResults != 0 {
-		q.Int("MaxResults", int64(r.MaxResults))
+		q.Int("MaxResults", r.MaxResults)
 	}
 	if r.NextToken != "" {
 		q.String("NextToken", r.NextToken)

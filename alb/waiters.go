@@ -2,13 +2,13 @@ package alb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/internal/page"
 	"github.com/cloudlb/cloudlb/internal/poll"
 )
 
@@ -71,63 +71,21 @@ func (c *Client) WaitForJobs(ctx context.Context, jobIDs ...string) ([]Job, erro
 }
 
 func (c *Client) waitForJobs(ctx context.Context, operation string, jobIDs []string, opts []cloudlb.WaitOption) ([]Job, error) {
-	o := poll.Options(opts)
-	switch {
-	case c == nil || c.jobs == nil:
-		return nil, poll.Invalid("alb", operation, "", "the client was not built with New")
-	case len(jobIDs) == 0 && !o.AllowEmpty:
-		return nil, poll.Invalid("alb", operation, "jobIDs", "is empty: there is nothing to wait for")
-	case slices.Contains(jobIDs, ""):
-		return nil, poll.Invalid("alb", operation, "jobIDs", "has an empty job ID: did the call that should have returned it fail?")
-	}
-	start := time.Now()
-	results := c.jobs.WaitAll(ctx, jobIDs, o.Progress)
-	var jobs []Job
-	var failed []error
-	var unfinished []string
-	var why error
-	for _, id := range jobIDs {
-		r := results[id]
-		if errors.Is(r.Err, cloudlb.ErrLost) {
-			r = c.settleLost(ctx, id, o.IfLost)
-		}
-		switch {
-		case r.Err != nil && (errors.Is(r.Err, cloudlb.ErrLost) || errors.Is(r.Err, cloudlb.ErrUnfinished)):
-			unfinished = append(unfinished, id)
-			why = r.Err
-		case r.Err != nil:
-			failed = append(failed, r.Err)
-		default:
-			jobs = append(jobs, r.Value)
-			if r.Value.Status == JobStatusFailed {
-				failed = append(failed, c.jobFailed(operation, r.Value))
+	wait := poll.Jobs[Job]{
+		Service: "alb", Operation: operation, Field: "jobIDs",
+		Failed: func(job Job) error {
+			if job.Status != JobStatusFailed {
+				return nil
 			}
-		}
+			return c.jobFailed(operation, job)
+		},
+		Settled:  func(id string) Job { return Job{ID: id, Status: JobStatusSucceeded} },
+		Unlisted: "ListAsynJobs does not list it; read the servers' state, for example with WaitForServers",
 	}
-	if why != nil {
-		failed = append(failed, &cloudlb.WaitError{Service: "alb", Operation: operation, Left: unfinished, Elapsed: time.Since(start), Err: why})
+	if c != nil {
+		wait.Polls = c.jobs
 	}
-	if len(failed) == 1 {
-		return jobs, failed[0]
-	}
-	return jobs, errors.Join(failed...)
-}
-
-// settleLost asks the caller's function about a job that is not listed.
-func (c *Client) settleLost(ctx context.Context, id string, ask func(context.Context) (bool, error)) poll.Result[Job] {
-	lost := fmt.Errorf("%w: ListAsynJobs does not list it; read the servers' state, for example with WaitForServers", cloudlb.ErrLost)
-	if ask == nil {
-		return poll.Result[Job]{Err: lost}
-	}
-	settled, err := ask(ctx)
-	switch {
-	case err != nil:
-		return poll.Result[Job]{Err: fmt.Errorf("%w; reading the state failed too: %w", lost, err)}
-	case settled:
-		return poll.Result[Job]{Value: Job{ID: id, Status: JobStatusSucceeded}}
-	default:
-		return poll.Result[Job]{Err: lost}
-	}
+	return wait.Wait(ctx, jobIDs, opts)
 }
 
 func (c *Client) jobFailed(operation string, job Job) error {
@@ -169,7 +127,8 @@ func (c *Client) WaitForServerGroup(ctx context.Context, serverGroupID string, o
 			return available(), nil
 		},
 	}
-	return group, loop.Run(ctx)
+	err := loop.Run(ctx)
+	return group, err
 }
 
 func onlyIf(cond bool, id string) []string {
@@ -345,10 +304,11 @@ func (c *Client) unhealthy(ctx context.Context, listenerID, serverGroupID string
 	var bad []NonNormalServer
 	used := false
 	req := GetListenerHealthStatusRequest{ListenerID: listenerID, IncludeRule: true, MaxResults: GetListenerHealthStatusMaxPageSize}
-	for {
+	groups := page.ByCursor("", func(cursor string) ([]ServerGroupHealth, string, error) {
+		req.NextToken = cursor
 		res, err := c.GetListenerHealthStatus(ctx, req)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		var groups []ServerGroupHealth
 		for _, l := range res.ListenerHealthStatus {
@@ -357,20 +317,20 @@ func (c *Client) unhealthy(ctx context.Context, listenerID, serverGroupID string
 		for _, r := range res.RuleHealthStatus {
 			groups = append(groups, r.ServerGroupInfos...)
 		}
-		for _, g := range groups {
-			if g.ServerGroupID != serverGroupID {
-				continue
-			}
-			used = true
-			if strings.EqualFold(string(g.HealthCheckEnabled), "off") {
-				return nil, poll.Invalid("alb", operation, serverGroupID, "has health checks off: turn them on, or probe the application itself")
-			}
-			bad = append(bad, g.NonNormalServers...)
+		return groups, res.NextToken, nil
+	})
+	for g, err := range groups {
+		if err != nil {
+			return nil, err
 		}
-		if res.NextToken == "" {
-			break
+		if g.ServerGroupID != serverGroupID {
+			continue
 		}
-		req.NextToken = res.NextToken
+		used = true
+		if strings.EqualFold(string(g.HealthCheckEnabled), string(HealthCheckEnabledOff)) {
+			return nil, poll.Invalid("alb", operation, serverGroupID, "has health checks off: turn them on, or probe the application itself")
+		}
+		bad = append(bad, g.NonNormalServers...)
 	}
 	if !used {
 		return nil, poll.Invalid("alb", operation, serverGroupID, "is not used by listener "+listenerID)

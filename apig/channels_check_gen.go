@@ -86,7 +86,7 @@ func (r *CreateVpcChannelRequest) validate(v *check.Checker) {
 func (r *ListVpcChannelsRequest) validate(v *check.Checker) {
 	v.PathSegment("instance_id", r.InstanceID)
 	if r.Offset != 0 {
-		v.AtLeast("offset", int64(r.Offset), 0)
+		v.AtLeast("offset", r.Offset, 0)
 	}
 	if r.Limit != 0 {
 		v.Range("limit", int64(r.Limit), 1, 500)

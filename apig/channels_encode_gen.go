@@ -82,7 +82,7 @@ func (r *ListVpcChannelsRequest) encode(to *transport.Request) {
 	rest.Segment(to, r.InstanceID)
 	rest.Literal(to, "/vpc-channels")
 	if r.Offset != 0 {
-		rest.Int(to, "offset", int64(r.Offset))
+		rest.Int(to, "offset", r.Offset)
 	}
 	if r.Limit != 0 {
 		rest.Int(to, "limit", int64(r.Limit))

@@ -144,14 +144,14 @@ func (c *Client) VpcChannels(ctx context.Context, req ListVpcChannelsRequest, op
 	if req.Limit == 0 {
 		req.Limit = ListVpcChannelsMaxPageSize
 	}
-	return page.ByOffset(int64(req.Offset), func(offset int64) ([]VpcChannel, int64, error) {
+	return page.ByOffset(req.Offset, func(offset int64) ([]VpcChannel, int64, error) {
 		next := req
-		next.Offset = int64(offset)
+		next.Offset = offset
 		res, err := c.ListVpcChannels(ctx, next, opts...)
 		if err != nil {
 			return nil, 0, err
 		}
-		return res.VpcChannels, int64(res.Total), nil
+		return res.VpcChannels, res.Total, nil
 	})
 }
 

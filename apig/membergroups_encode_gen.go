@@ -43,7 +43,7 @@ func (r *ListMemberGroupsRequest) encode(to *transport.Request) {
 	rest.Segment(to, r.VpcChannelID)
 	rest.Literal(to, "/member-groups")
 	if r.Offset != 0 {
-		rest.Int(to, "offset", int64(r.Offset))
+		rest.Int(to, "offset", r.Offset)
 	}
 	if r.Limit != 0 {
 		rest.Int(to, "limit", int64(r.Limit))

@@ -87,14 +87,14 @@ func (c *Client) MemberGroups(ctx context.Context, req ListMemberGroupsRequest, 
 	if req.Limit == 0 {
 		req.Limit = ListMemberGroupsMaxPageSize
 	}
-	return page.ByOffset(int64(req.Offset), func(offset int64) ([]MemberGroup, int64, error) {
+	return page.ByOffset(req.Offset, func(offset int64) ([]MemberGroup, int64, error) {
 		next := req
-		next.Offset = int64(offset)
+		next.Offset = offset
 		res, err := c.ListMemberGroups(ctx, next, opts...)
 		if err != nil {
 			return nil, 0, err
 		}
-		return res.MemberGroups, int64(res.Total), nil
+		return res.MemberGroups, res.Total, nil
 	})
 }
 

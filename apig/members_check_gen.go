@@ -39,7 +39,7 @@ func (r *ListVpcChannelMembersRequest) validate(v *check.Checker) {
 	v.PathSegment("instance_id", r.InstanceID)
 	v.PathSegment("vpc_channel_id", r.VpcChannelID)
 	if r.Offset != 0 {
-		v.AtLeast("offset", int64(r.Offset), 0)
+		v.AtLeast("offset", r.Offset, 0)
 	}
 	if r.Limit != 0 {
 		v.Range("limit", int64(r.Limit), 1, 500)

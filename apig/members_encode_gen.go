@@ -41,7 +41,7 @@ func (r *ListVpcChannelMembersRequest) encode(to *transport.Request) {
 	rest.Segment(to, r.VpcChannelID)
 	rest.Literal(to, "/members")
 	if r.Offset != 0 {
-		rest.Int(to, "offset", int64(r.Offset))
+		rest.Int(to, "offset", r.Offset)
 	}
 	if r.Limit != 0 {
 		rest.Int(to, "limit", int64(r.Limit))

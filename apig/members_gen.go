@@ -91,14 +91,14 @@ func (c *Client) VpcChannelMembers(ctx context.Context, req ListVpcChannelMember
 	if req.Limit == 0 {
 		req.Limit = ListVpcChannelMembersMaxPageSize
 	}
-	return page.ByOffset(int64(req.Offset), func(offset int64) ([]Member, int64, error) {
+	return page.ByOffset(req.Offset, func(offset int64) ([]Member, int64, error) {
 		next := req
-		next.Offset = int64(offset)
+		next.Offset = offset
 		res, err := c.ListVpcChannelMembers(ctx, next, opts...)
 		if err != nil {
 			return nil, 0, err
 		}
-		return res.Members, int64(res.Total), nil
+		return res.Members, res.Total, nil
 	})
 }
 

@@ -96,7 +96,7 @@ func (r *CreateProjectVpcChannelSyncsRequest) validate(v *check.Checker) {
 
 func (r *ListProjectVpcChannelsRequest) validate(v *check.Checker) {
 	if r.Offset != 0 {
-		v.AtLeast("offset", int64(r.Offset), 0)
+		v.AtLeast("offset", r.Offset, 0)
 	}
 	if r.Limit != 0 {
 		v.Range("limit", int64(r.Limit), 1, 500)

@@ -107,7 +107,7 @@ func (r *ListProjectVpcChannelsRequest) encode(to *transport.Request) {
 	rest.Literal(to, to.Product)
 	rest.Literal(to, "/vpc-channels")
 	if r.Offset != 0 {
-		rest.Int(to, "offset", int64(r.Offset))
+		rest.Int(to, "offset", r.Offset)
 	}
 	if r.Limit != 0 {
 		rest.Int(to, "limit", int64(r.Limit))

@@ -154,14 +154,14 @@ func (c *Client) ProjectVpcChannels(ctx context.Context, req ListProjectVpcChann
 	if req.Limit == 0 {
 		req.Limit = ListProjectVpcChannelsMaxPageSize
 	}
-	return page.ByOffset(int64(req.Offset), func(offset int64) ([]ProjectVpcChannel, int64, error) {
+	return page.ByOffset(req.Offset, func(offset int64) ([]ProjectVpcChannel, int64, error) {
 		next := req
-		next.Offset = int64(offset)
+		next.Offset = offset
 		res, err := c.ListProjectVpcChannels(ctx, next, opts...)
 		if err != nil {
 			return nil, 0, err
 		}
-		return res.ProjectVpcChannels, int64(res.Total), nil
+		return res.ProjectVpcChannels, res.Total, nil
 	})
 }
 

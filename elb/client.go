@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/internal/poll"
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rest"
@@ -14,6 +15,8 @@ import (
 type Client struct {
 	t       *transport.Client
 	project *rest.Project
+	jobs    *poll.Shared[Job] // the polling that all waits share
+	checks  *poll.Shared[MemberCheck]
 }
 
 // Option is an option of New that only this service has.
@@ -54,7 +57,9 @@ func New(cfg cloudlb.Config, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{t: t, project: project}, nil
+	c := &Client{t: t, project: project}
+	c.jobs, c.checks = newJobWaits(c), newCheckWaits(c)
+	return c, nil
 }
 
 func (c *Client) begin(op *transport.Operation, opts []cloudlb.CallOption) *transport.Call {

@@ -46,7 +46,8 @@ func TestELBMembers(t *testing.T) {
 		{"create duplicate", call{"POST", "/members", member(fields{"address": "10.0.0.1", "protocol_port": 80}), 409, "ELB.8907"}, "", ""},
 		{"create in no pool", call{"POST", "/../none/members", member(m9), 404, "ELB.8904"}, "", ""},
 		{
-			"batch create", call{"POST", "/members/batch-add", members(m9, fields{"address": "10.0.0.1", "protocol_port": 80, "weight": 9}, m9), 201, ""},
+			"batch create",
+			call{"POST", "/members/batch-add", members(m9, fields{"address": "10.0.0.1", "protocol_port": 80, "weight": 9}, m9), 201, ""},
 			"[10.0.0.9:80:1 successful 10.0.0.1:80:1 existed 10.0.0.9:80:1 existed]",
 			"[10.0.0.1:80:1 10.0.0.2:80:0 10.0.0.3:80:5 10.0.0.9:80:1]",
 		},
@@ -56,14 +57,16 @@ func TestELBMembers(t *testing.T) {
 		{"update keeps the weight", call{"PUT", "/members/m-3", member(fields{"name": "x"}), 200, ""}, "[10.0.0.3:80:5]", ""},
 		{"update absent", call{"PUT", "/members/m-none", member(fields{"weight": 0}), 404, "ELB.8904"}, "", ""},
 		{
-			"batch update", call{"POST", "/members/batch-update", members(fields{"id": "m-1", "weight": 7}, fields{"id": "m-3", "protocol_port": 81}), 200, ""},
+			"batch update",
+			call{"POST", "/members/batch-update", members(fields{"id": "m-1", "weight": 7}, fields{"id": "m-3", "protocol_port": 81}), 200, ""},
 			"[10.0.0.1:80:7 10.0.0.3:81:5]", "[10.0.0.1:80:7 10.0.0.2:80:0 10.0.0.3:81:5]",
 		},
 		{"batch update absent", call{"POST", "/members/batch-update", members(fields{"id": "m-1", "weight": 7}, fields{"id": "m-none"}), 404, "ELB.8904"}, "", ""},
 		{"delete", call{"DELETE", "/members/m-1", nil, 204, ""}, "[]", "[10.0.0.2:80:0 10.0.0.3:80:5]"},
 		{"delete absent", call{"DELETE", "/members/m-none", nil, 404, "ELB.8904"}, "", ""},
 		{
-			"batch delete", call{"POST", "/members/batch-delete", members(fields{"id": "m-1"}, fields{"address": "10.0.0.3", "protocol_port": 80}, fields{"id": "m-none"}), 200, ""},
+			"batch delete",
+			call{"POST", "/members/batch-delete", members(fields{"id": "m-1"}, fields{"address": "10.0.0.3", "protocol_port": 80}, fields{"id": "m-none"}), 200, ""},
 			"[m-1 successful m-3 successful m-none not found]", "[10.0.0.2:80:0]",
 		},
 		{"batch delete by half", call{"POST", "/members/batch-delete", members(fields{"address": "10.0.0.3"}), 400, "ELB.8902"}, "", ""},

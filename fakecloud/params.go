@@ -12,8 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cloudlb/cloudlb/internal/specfile"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cloudlb/cloudlb/internal/specfile"
 )
 
 // object is a decoded JSON object or flattened parameter. The values are

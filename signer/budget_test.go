@@ -42,8 +42,12 @@ func loads() []load {
 	build := func(name, query string, body []byte) load {
 		r := httptest.NewRequest("POST", "https://lb.cn-hangzhou.example.com/v3/0123456789abcdef/elb/pools/36ce7086/members?"+query, http.NoBody)
 		for _, h := range [][2]string{
-			{"Accept", "application/json"}, {"User-Agent", "example-agent/1.0"}, {"Content-Type", "application/json;charset=UTF-8"},
-			{"X-Acs-Action", "AddServersToServerGroup"}, {"X-Acs-Version", "2020-06-16"}, {"X-Project-Id", "0123456789abcdef"},
+			{"Accept", "application/json"},
+			{"User-Agent", "example-agent/1.0"},
+			{"Content-Type", "application/json;charset=UTF-8"},
+			{"X-Acs-Action", "AddServersToServerGroup"},
+			{"X-Acs-Version", "2020-06-16"},
+			{"X-Project-Id", "0123456789abcdef"},
 		} {
 			r.Header.Set(h[0], h[1])
 		}

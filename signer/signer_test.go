@@ -271,11 +271,13 @@ func TestHuaweiHeaders(t *testing.T) {
 		{"bson", http.Header{"Content-Type": {"Application/BSON"}}, "x-sdk-date", ""},
 		{"text", http.Header{"Content-Type": {"text/plain"}}, "x-sdk-content-sha256;x-sdk-date", "UNSIGNED-PAYLOAD"},
 		{
-			"text, to be signed", http.Header{"Content-Type": {"text/plain"}, "X-Sdk-Content-Sha256": {"yes"}},
+			"text, to be signed",
+			http.Header{"Content-Type": {"text/plain"}, "X-Sdk-Content-Sha256": {"yes"}},
 			"x-sdk-content-sha256;x-sdk-date", hash,
 		},
 		{
-			"json, not to be signed", http.Header{"Content-Type": {"application/json"}, "X-Sdk-Content-Sha256": {"UNSIGNED-PAYLOAD"}},
+			"json, not to be signed",
+			http.Header{"Content-Type": {"application/json"}, "X-Sdk-Content-Sha256": {"UNSIGNED-PAYLOAD"}},
 			"x-sdk-content-sha256;x-sdk-date", "UNSIGNED-PAYLOAD",
 		},
 		{"underscore", http.Header{"A_b": {"1"}}, "x-sdk-date", ""},
@@ -284,7 +286,8 @@ func TestHuaweiHeaders(t *testing.T) {
 		{"no user agent", http.Header{"User-Agent": {""}}, "x-sdk-date", ""},
 		{"host", http.Header{"Host": {"is sent from elsewhere"}}, "host;x-sdk-date", ""},
 		{
-			"host and content type", http.Header{"Host": {""}, "Content-Type": {"application/json"}, "Content-Type-X": {"1"}},
+			"host and content type",
+			http.Header{"Host": {""}, "Content-Type": {"application/json"}, "Content-Type-X": {"1"}},
 			"content-type;host;x-sdk-date", "",
 		},
 	} {

@@ -187,11 +187,13 @@ func TestPublishedExamples(t *testing.T) {
 		want                    string
 	}{
 		{
-			"SDK GET", "GET", "https://example.huaweicloud.com/path?limit=1", "", signer.SDKHMAC{},
+			"SDK GET", "GET", "https://example.huaweicloud.com/path?limit=1", "",
+			signer.SDKHMAC{},
 			"5a2ce64c865e0e6046321c6f3d5a77ba8413eeaf355c3166c03d58d02ac79624",
 		},
 		{
-			"SDK POST", "POST", "https://example.huaweicloud.com/path?key=value", body, signer.SDKHMAC{},
+			"SDK POST", "POST", "https://example.huaweicloud.com/path?key=value", body,
+			signer.SDKHMAC{},
 			"cecc2af119b18ab70b4d094c0750f3b42c02f254903179a0fc2cc72fc9db4f59",
 		},
 		{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -94,7 +95,7 @@ func (x *exhausted) Error() string {
 	for _, err := range x.errs {
 		said = append(said, short(err))
 	}
-	return "none of " + fmt.Sprint(len(said)) + " sources has any: " + strings.Join(said, "; ")
+	return "none of " + strconv.Itoa(len(said)) + " sources has any: " + strings.Join(said, "; ")
 }
 
 func (x *exhausted) Unwrap() []error { return x.errs }

@@ -1,4 +1,7 @@
 package huaweicloud
 
-// ParseProfile is the parser, for its fuzz test.
-var ParseProfile = parseProfile
+// The parsers, for their fuzz tests.
+var (
+	ParseProfile = parseProfile
+	ParseKeys    = parseKeys
+)

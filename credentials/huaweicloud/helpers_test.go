@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -89,7 +88,7 @@ func (e *ecs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.number++
 			e.expires = now.Add(time.Hour)
 		}
-		io.WriteString(w, keysJSON(fmt.Sprintf("AK%018d", e.number), fmt.Sprintf("token-%d", e.number), e.expires))
+		fmt.Fprint(w, keysJSON(fmt.Sprintf("AK%018d", e.number), fmt.Sprintf("token-%d", e.number), e.expires))
 	}
 }
 
@@ -112,8 +111,8 @@ func get(t *testing.T, p cloudlb.CredentialsProvider) cloudlb.Credentials {
 }
 
 // fails checks the error of a provider: its meaning, its text, that it is one
-// line without secrets.
-func fails(t *testing.T, p cloudlb.CredentialsProvider, is error, says ...string) error {
+// line without secrets. It returns the text.
+func fails(t *testing.T, p cloudlb.CredentialsProvider, is error, says ...string) string {
 	t.Helper()
 	cred, err := p.Credentials(t.Context())
 	if err == nil || cred != (cloudlb.Credentials{}) {
@@ -133,7 +132,7 @@ func fails(t *testing.T, p cloudlb.CredentialsProvider, is error, says ...string
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("shows too much: %s", text)
 	}
-	return err
+	return err.Error()
 }
 
 // clearEnv hides the variables of the machine that runs the test.

@@ -87,7 +87,7 @@ func IAMToken(opts IAMTokenOptions) (cloudlb.CredentialsProvider, error) {
 	default:
 		endpoint = "https://" + iamHost(opts.Region)
 	}
-	t := &iamToken{opts: opts, caller: newCaller(tokenSource, opts.HTTPClient, tokenTimeout, http.ProxyFromEnvironment)}
+	t := &iamToken{opts: &opts, caller: newCaller(tokenSource, opts.HTTPClient, tokenTimeout, http.ProxyFromEnvironment)}
 	if endpoint != "" {
 		at, bad := base("IAMTokenOptions.Endpoint", endpoint, opts.AllowHTTP)
 		t.url = at + "/v3/auth/tokens?nocatalog=true"
@@ -125,7 +125,7 @@ func isHostLabel(s string) bool {
 }
 
 type iamToken struct {
-	opts IAMTokenOptions
+	opts *IAMTokenOptions // a pointer, so that fmt does not come by it from outside
 	url  string
 	*caller
 
@@ -190,7 +190,7 @@ func (t *iamToken) refuse(a *answer) error {
 func (t *iamToken) body() ([]byte, error) {
 	type object = map[string]any
 	scope := object{}
-	switch o := &t.opts; {
+	switch o := t.opts; {
 	case o.DomainScope:
 		scope["domain"] = object{"name": o.Domain}
 	case o.ProjectID != "":

@@ -108,13 +108,13 @@ func TestMetadataAnswers(t *testing.T) {
 					t.Error("the redirect was followed")
 				case r.Method == http.MethodPut && c.put != 0:
 					w.WriteHeader(c.put)
-					io.WriteString(w, c.session)
+					fmt.Fprint(w, c.session)
 				case r.Method == http.MethodPut:
 					w.WriteHeader(http.StatusNotFound)
 				default:
 					w.Header().Set("Location", "/elsewhere")
 					w.WriteHeader(c.status)
-					io.WriteString(w, c.body)
+					fmt.Fprint(w, c.body)
 				}
 			})), c.is, "ECS metadata", c.says)
 		})
@@ -134,7 +134,7 @@ func TestMetadataForms(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
-			io.WriteString(w, body)
+			fmt.Fprint(w, body)
 		})))
 		want := cloudlb.Credentials{AccessKeyID: "a", SecretAccessKey: "s", SecurityToken: "t", Expires: time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC)}
 		if cred.Expires = cred.Expires.Truncate(time.Second); cred != want {
@@ -219,7 +219,7 @@ func TestMetadataRotation(t *testing.T) {
 				}
 				<-time.After(50 * time.Millisecond)
 				w.Header().Set("Content-Type", "application/json")
-				io.WriteString(w, `{"members":[],"page_info":{}}`)
+				fmt.Fprint(w, `{"members":[],"page_info":{}}`)
 			})),
 		}, elb.WithProjectID("0123456789abcdef0123456789abcdef"))
 		if err != nil {
@@ -266,9 +266,9 @@ func TestMetadataExpired(t *testing.T) {
 			t.Error("other keys from a service that is down")
 		}
 		<-time.After(2 * time.Minute)
-		err := fails(t, p, cloudlb.ErrUnavailable, "within 3s")
-		if strings.Contains(err.Error(), "does not look like an ECS") {
-			t.Error(err)
+		text := fails(t, p, cloudlb.ErrUnavailable, "within 3s")
+		if strings.Contains(text, "does not look like an ECS") {
+			t.Error(text)
 		}
 		down.Store(false)
 		if cred := get(t, p); cred == first {
@@ -291,7 +291,7 @@ func TestPodIdentity(t *testing.T) {
 			fmt.Fprintf(w, `{"error_code":"E1","error_msg":"bad token %s"}`, secret)
 			return
 		}
-		io.WriteString(w, strings.Replace(keysJSON("pod", "t", time.Now().Add(time.Hour)), "credential", "credentials", 1))
+		fmt.Fprint(w, strings.Replace(keysJSON("pod", "t", time.Now().Add(time.Hour)), "credential", "credentials", 1))
 	})
 	pod := func(uri, file string) cloudlb.CredentialsProvider {
 		return huaweicloud.PodIdentity(huaweicloud.PodIdentityOptions{URI: uri + "/v1/credentials", TokenFile: file})
@@ -306,4 +306,25 @@ func TestPodIdentity(t *testing.T) {
 	for _, far := range []string{"http://203.0.113.7", "http://metadata.example", "file://", "http://u:" + secret + "@127.0.0.1"} {
 		fails(t, pod(far, file), cloudlb.ErrUnauthenticated, "must be https")
 	}
+}
+
+func FuzzKeys(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", "null", "[]", `{"credential":{}}`, `{"credentials":null}`, keysJSON("a", "t", time.Now().Add(time.Hour)),
+		`{"credential":{"ACCESS":"a","secret":"s","securityToken":"t","expiration":"2999-01-02T03:04:05"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		cred, err := huaweicloud.ParseKeys(body)
+		if err != nil {
+			if cred != (cloudlb.Credentials{}) || len(err.Error()) > 200 {
+				t.Error(err)
+			}
+			return
+		}
+		if cred.AccessKeyID == "" || cred.SecretAccessKey == "" || cred.SecurityToken == "" || !time.Now().Before(cred.Expires) {
+			t.Error("half of the keys")
+		}
+	})
 }

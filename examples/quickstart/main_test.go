@@ -629,7 +629,8 @@ func TestEnvironment(t *testing.T) {
 		{"no secret", "", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, "it lacks ALIBABA_CLOUD_ACCESS_KEY_SECRET: "},
 		{"no region", "", map[string]string{"CLOUDLB_HUAWEI_REGION": ""}, "it lacks CLOUDLB_HUAWEI_REGION: "},
 		{
-			"one cloud only", "", map[string]string{"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "CLOUDLB_HUAWEI_REGION": ""},
+			"one cloud only", "",
+			map[string]string{"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "CLOUDLB_HUAWEI_REGION": ""},
 			"it lacks HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, CLOUDLB_HUAWEI_REGION: ",
 		},
 		{"the other cloud", onlyELB, map[string]string{"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "CLOUDLB_HUAWEI_REGION": ""}, "it lacks HUAWEICLOUD_SDK_AK, "},

@@ -85,7 +85,7 @@ func unsetCond(f *field, x string) string {
 
 func (m *model) checkText(w *writer, f *field, x string) {
 	value, set := x, isSet(f, x)
-	open := ""
+	var open string
 	switch {
 	case f.Nullable:
 		value, open = "s", fmt.Sprintf("\tif s, ok := %s.Get(); ok {\n", x)
@@ -141,7 +141,9 @@ func (m *model) checkInt(w *writer, f *field, x string) {
 }
 
 func intChecks(f *field, name, value string) string {
-	value = "int64(" + value + ")"
+	if f.base != "int64" {
+		value = "int64(" + value + ")"
+	}
 	switch {
 	case len(f.Enum) > 0:
 		return fmt.Sprintf("\t\tv.OneOfInt(%q, %s, %s)\n", name, value, join(f.Enum))

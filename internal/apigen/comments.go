@@ -348,7 +348,7 @@ func sentence(text string, capital bool) string {
 func comment(w *writer, indent, text string) {
 	const width = 78
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(indent)*4+3+len(line)+1+len(word) > width {
 			w.f("%s// %s\n", indent, line)
 			line = ""

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cloudlb/cloudlb/internal/specfile"
@@ -26,7 +26,7 @@ func errorDocTable(w *writer, title string, rows []specfile.ErrorClass) {
 	for _, r := range rows {
 		status := "any"
 		if r.Status != 0 {
-			status = fmt.Sprint(r.Status)
+			status = strconv.Itoa(r.Status)
 		}
 		result := "rejected"
 		if outcome(r) == "OutcomeUnknown" {

@@ -95,7 +95,7 @@ func guarded(w *writer, f *field, x string, put func(value string) string) {
 // plain converts a value to what the encoders take.
 func (m *model) plain(f *field, value string) string {
 	switch {
-	case f.kind == kInt:
+	case f.kind == kInt && f.base != "int64":
 		return "int64(" + value + ")"
 	case f.kind == kEnum || f.Secret:
 		return "string(" + value + ")"
@@ -185,7 +185,7 @@ func (m *model) jsonField(w *writer, recv string, f *field) {
 	value := func(v string) string {
 		switch f.kind {
 		case kInt:
-			return "b = strconv.AppendInt(b, int64(" + v + "), 10)\n"
+			return "b = strconv.AppendInt(b, " + m.plain(f, v) + ", 10)\n"
 		case kBool:
 			return "b = strconv.AppendBool(b, " + v + ")\n"
 		default:

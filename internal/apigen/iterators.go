@@ -59,6 +59,18 @@ func (m *model) iterator(w *writer, op *operation) {
 		}
 	}
 	cursor := byWire(p.Request[0])
+	wide := func(f *field, x string) string { // as the int64 that package page counts with
+		if f.base == "int64" {
+			return x
+		}
+		return "int64(" + x + ")"
+	}
+	narrow := func(x string) string {
+		if cursor.base == "int64" {
+			return x
+		}
+		return cursor.base + "(" + x + ")"
+	}
 	call := fmt.Sprintf("\t\tnext := req\n\t\tnext.%s = %%s\n\t\tres, err := c.%s(ctx, next, opts...)\n\t\tif err != nil {\n\t\t\treturn nil, %%s, err\n\t\t}\n", cursor.goName, op.goName)
 	switch p.Style {
 	case "nextToken":
@@ -71,13 +83,13 @@ func (m *model) iterator(w *writer, op *operation) {
 		w.f("\t\tif req.PageReverse {\n\t\t\treturn res.%[1]s, res.PageInfo.PreviousMarker, nil\n\t\t}\n", items.goName)
 		w.f("\t\treturn res.%s, res.PageInfo.NextMarker, nil\n\t})\n", items.goName)
 	case "offset":
-		w.f("\treturn page.ByOffset(int64(req.%s), func(offset int64) ([]%s, int64, error) {\n", cursor.goName, item)
-		w.f(call, cursor.base+"(offset)", "0")
-		w.f("\t\treturn res.%s, int64(res.%s), nil\n\t})\n", items.goName, total.goName)
+		w.f("\treturn page.ByOffset(%s, func(offset int64) ([]%s, int64, error) {\n", wide(cursor, "req."+cursor.goName), item)
+		w.f(call, narrow("offset"), "0")
+		w.f("\t\treturn res.%s, %s, nil\n\t})\n", items.goName, wide(total, "res."+total.goName))
 	case "pageNumber":
-		w.f("\treturn page.ByNumber(int64(req.%s), int64(req.%s), func(number int64) ([]%s, int64, error) {\n", cursor.goName, size.goName, item)
-		w.f(call, cursor.base+"(number)", "0")
-		w.f("\t\treturn res.%s, int64(res.%s), nil\n\t})\n", items.goName, total.goName)
+		w.f("\treturn page.ByNumber(%s, %s, func(number int64) ([]%s, int64, error) {\n", wide(cursor, "req."+cursor.goName), wide(size, "req."+size.goName), item)
+		w.f(call, narrow("number"), "0")
+		w.f("\t\treturn res.%s, %s, nil\n\t})\n", items.goName, wide(total, "res."+total.goName))
 	default:
 		panic("apigen: paging style " + p.Style)
 	}

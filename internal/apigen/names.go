@@ -68,6 +68,3 @@ func words(s string) []string {
 	}
 	return out
 }
-
-// lowerFirst is the unexported form of an exported name.
-func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -3,6 +3,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -101,10 +102,8 @@ func (c *Checker) AtLeast(name string, n, least int64) {
 
 // OneOf checks that s is one of the documented values.
 func (c *Checker) OneOf(name, s string, values ...string) {
-	for _, v := range values {
-		if s == v {
-			return
-		}
+	if slices.Contains(values, s) {
+		return
 	}
 	c.Addf(name, "is %s, must be one of %s", strconv.Quote(s), strings.Join(values, ", "))
 }

@@ -69,7 +69,6 @@ type wait[V any] struct {
 
 // loop is what runs while something is open.
 type loop struct {
-	ctx     context.Context //nolint:containedctx // the life of a goroutine
 	stop    context.CancelFunc
 	changed chan struct{} // wakes it
 	looking int           // looks under way
@@ -100,9 +99,9 @@ func (s *Shared[V]) join(ctx context.Context, key string, told chan<- struct{}) 
 	w.waiters = append(w.waiters, told)
 	if s.loop == nil {
 		l := &loop{changed: make(chan struct{}, 1)}
-		l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+		ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 		s.loop = l
-		go s.run(l)
+		go s.run(ctx, l)
 	} else {
 		s.loop.wake()
 	}
@@ -132,19 +131,19 @@ func (s *Shared[V]) close(w *wait[V]) {
 }
 
 // run starts looks when keys are due, until nothing is open.
-func (s *Shared[V]) run(l *loop) {
+func (s *Shared[V]) run(ctx context.Context, l *loop) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
-		case <-l.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-l.changed:
 		case <-timer.C:
 		}
 		keys, next := s.due(l, time.Now())
 		for batch := range slices.Chunk(keys, s.Size) {
-			go s.look(l, batch)
+			go s.look(ctx, l, batch)
 		}
 		timer.Reset(next)
 	}
@@ -193,12 +192,12 @@ func (s *Shared[V]) due(l *loop, now time.Time) (batch []*wait[V], next time.Dur
 }
 
 // look asks for one batch and takes in what it found.
-func (s *Shared[V]) look(l *loop, batch []*wait[V]) {
+func (s *Shared[V]) look(ctx context.Context, l *loop, batch []*wait[V]) {
 	keys := make([]string, len(batch))
 	for i, w := range batch {
 		keys[i] = w.key
 	}
-	seen, err := s.Look(l.ctx, keys)
+	seen, err := s.Look(ctx, keys)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,6 +277,7 @@ func (s *Shared[V]) WaitAll(ctx context.Context, keys []string, progress func(cl
 		case <-told:
 		case <-ctx.Done():
 		}
+		over := ctx.Err() != nil
 		round, looks := true, 0
 		s.mu.Lock()
 		left = slices.DeleteFunc(left, func(e *entry) bool {
@@ -294,13 +294,13 @@ func (s *Shared[V]) WaitAll(ctx context.Context, keys []string, progress func(cl
 				e.reported = e.looks
 			}
 		}
-		if ctx.Err() != nil {
+		if over {
 			for _, e := range left {
 				results[e.key] = Result[V]{Err: unfinished(ctx, e.last), Looks: e.looks - e.before}
 			}
 		}
 		s.mu.Unlock()
-		if ctx.Err() != nil {
+		if over {
 			break
 		}
 		if progress != nil && round {

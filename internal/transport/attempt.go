@@ -132,8 +132,10 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 // line break, as a rule.
 func sendable(cred cloudlb.Credentials) error {
 	for _, key := range [...]struct{ name, value string }{
-		{"AccessKeyID", cred.AccessKeyID}, {"SecretAccessKey", cred.SecretAccessKey},
-		{"SecurityToken", cred.SecurityToken}, {"Token", cred.Token},
+		{"AccessKeyID", cred.AccessKeyID},
+		{"SecretAccessKey", cred.SecretAccessKey},
+		{"SecurityToken", cred.SecurityToken},
+		{"Token", cred.Token},
 	} {
 		if strings.ContainsFunc(key.value, unicode.IsControl) {
 			return fmt.Errorf("the %s contains a line break or another control character", key.name)

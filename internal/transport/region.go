@@ -145,11 +145,12 @@ func nearest(region string, names []string) []string {
 		}
 		return strings.Compare(a.name, b.name)
 	})
-	var out []string
-	for _, c := range near[:min(len(near), 3)] {
-		out = append(out, c.name)
+	near = near[:min(len(near), 3)]
+	out := make([]string, len(near))
+	for i, c := range near {
+		out[i] = c.name
 	}
-	return slices.Compact(out)
+	return out
 }
 
 // distance is how many insertions, deletions, replacements and swaps of

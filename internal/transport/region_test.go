@@ -75,7 +75,7 @@ func TestCheckRegion(t *testing.T) {
 		{"cn-hangzou", alibaba, []string{"did you mean cn-hangzhou", "set Endpoint"}},
 		{"cn-hagnzhou", alibaba, []string{"did you mean cn-hangzhou"}},
 		{"cn-bejing", alibaba, []string{"did you mean cn-beijing"}},
-		{"cn-shanghia", alibaba, []string{"did you mean cn-shanghai"}},
+		{"cn-shanghaii", alibaba, []string{"did you mean cn-shanghai"}},
 		{"ap-southeats-1", alibaba, []string{"did you mean ap-southeast-1, "}},
 		{"cn-hangzou", huawei, []string{"cn-hangzhou, ", "would be of Alibaba Cloud"}},
 		{"cn-nroth-4", huawei, []string{"did you mean cn-north-4"}},
