@@ -16,7 +16,8 @@ type Config struct {
 	// Endpoint replaces the region's public endpoint: scheme and host, such as
 	// "https://alb-vpc.cn-hangzhou.aliyuncs.com".
 	Endpoint string
-	// AllowHTTP permits an Endpoint with scheme http, for emulators on loopback.
+	// AllowHTTP permits an Endpoint with scheme http, for emulators on this
+	// machine: keys are not sent, but tokens and all data travel readable.
 	AllowHTTP bool
 	// Credentials signs the requests. Required.
 	Credentials CredentialsProvider

@@ -12,7 +12,8 @@ type RetryPolicy struct {
 	// retry. Waiting for a busy resource is bounded by BusyTimeout instead.
 	MaxAttempts int
 	// BaseDelay is the first back-off, doubled at every attempt with full
-	// jitter. Default 200ms; throttled calls start at five times it.
+	// jitter. Default 200ms; throttled calls and busy resources start at five
+	// times it.
 	BaseDelay time.Duration
 	// MaxDelay caps one back-off and one wait that the service asks for.
 	// Default 20s for back-off; a service's hint is followed up to 60s unless

@@ -41,6 +41,8 @@ func New(cfg cloudlb.Config, opts ...Option) (*Client, error) {
 	}
 	t, err := transport.New(cfg, transport.Service{
 		Name:   "alb",
+		Here:   transport.AlibabaRegions,
+		There:  transport.HuaweiRegions,
 		Family: rpc.Family{Version: "2020-06-16"},
 		Decode: wire.Decode,
 		Errors: [][]transport.ErrorRow{errorTable, rpc.CloudErrors},

@@ -46,6 +46,8 @@ func New(cfg cloudlb.Config, opts ...Option) (*Client, error) {
 	}
 	t, err := transport.New(cfg, transport.Service{
 		Name:   "elb",
+		Here:   transport.HuaweiRegions,
+		There:  transport.AlibabaRegions,
 		Family: rest.Family{},
 		Decode: wire.Decode,
 		Errors: [][]transport.ErrorRow{errorTable, rest.CloudErrors},

@@ -39,6 +39,8 @@ func New(cfg cloudlb.Config, opts ...Option) (*Client, error) {
 	}
 	t, err := transport.New(cfg, transport.Service{
 		Name:   "slb",
+		Here:   transport.AlibabaRegions,
+		There:  transport.HuaweiRegions,
 		Family: rpc.Family{Version: "2014-05-15"},
 		Decode: wire.DecodeLoose,
 		Errors: [][]transport.ErrorRow{errorTable, rpc.CloudErrors},

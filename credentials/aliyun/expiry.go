@@ -10,8 +10,8 @@ import (
 )
 
 // credentials-go knows when keys expire and does not tell. expiry looks into
-// its types by name: a version that names things otherwise leaves the expiry
-// unknown, which is safe, and turns a test red.
+// its types by name. A version that names things otherwise leaves the expiry
+// unknown, so that keys are leased, and turns a test red.
 
 const module = "github.com/aliyun/credentials-go/"
 

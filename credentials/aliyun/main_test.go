@@ -3,6 +3,7 @@ package aliyun_test
 import (
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +29,18 @@ func TestMain(m *testing.M) {
 	roots := x509.NewCertPool()
 	roots.AddCert(sts.Certificate())
 	sts.Close()
+
+	// rsa_key_pair has a transport of its own.
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	rootFile := filepath.Join(dir, "roots.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: sts.Certificate().Raw})
+	if err := os.WriteFile(rootFile, block, 0o600); err != nil {
+		panic(err)
+	}
+	os.Setenv("SSL_CERT_FILE", rootFile)
 
 	transport := http.DefaultTransport.(*http.Transport)
 	transport.TLSClientConfig.RootCAs = roots
@@ -47,6 +61,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	metadata.Close()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
@@ -132,9 +147,10 @@ func serveSTS(t testing.TB, h http.Handler) string {
 
 // hang does not answer before the test ends.
 func hang(t testing.TB) func(int, http.ResponseWriter, *http.Request) bool {
-	end := make(chan struct{})
-	t.Cleanup(func() { close(end) })
-	return func(int, http.ResponseWriter, *http.Request) bool { <-end; return true }
+	return func(int, http.ResponseWriter, *http.Request) bool {
+		<-t.Context().Done()
+		return true
+	}
 }
 
 // says answers with status and body.

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/internal/iam"
 )
 
 // IAMTokenOptions say whose token [IAMToken] gets, and for what.
@@ -85,7 +86,7 @@ func IAMToken(opts IAMTokenOptions) (cloudlb.CredentialsProvider, error) {
 	case !isHostLabel(opts.Region):
 		refuse("Region", "is not a region ID: lower-case letters, digits and hyphens")
 	default:
-		endpoint = "https://" + iamHost(opts.Region)
+		endpoint = "https://" + iam.Host(opts.Region)
 	}
 	t := &iamToken{opts: &opts, caller: newCaller(tokenSource, opts.HTTPClient, tokenTimeout, http.ProxyFromEnvironment)}
 	if endpoint != "" {
@@ -105,15 +106,6 @@ const (
 	// IAM locks a user after five wrong passwords in fifteen minutes.
 	refusalHolds = 5 * time.Minute
 )
-
-// iamHost returns IAM's host in a region. The European site has a domain of its
-// own.
-func iamHost(region string) string {
-	if region == "eu-west-101" {
-		return "iam.eu-west-101.myhuaweicloud.eu"
-	}
-	return "iam." + region + ".myhuaweicloud.com"
-}
 
 func isHostLabel(s string) bool {
 	for _, r := range s {

@@ -72,6 +72,12 @@ func generate() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	if err := add(files, "internal/iam/hosts_gen.go", iamHosts(common)); err != nil {
+		return nil, err
+	}
+	if err := add(files, "internal/transport/regions_gen.go", regionNames(services)); err != nil {
+		return nil, err
+	}
 	files["docs/error-classes.md"] = []byte(errorDocs(services, common))
 	return files, nil
 }
@@ -97,7 +103,7 @@ func numbered(source string) string {
 // generated files that nothing generates any more.
 func write(root string, files map[string][]byte, stale bool) error {
 	var old []string
-	for _, pattern := range []string{"*/*_gen.go", "internal/wire/*/*_gen.go"} {
+	for _, pattern := range []string{"*/*_gen.go", "internal/*/*_gen.go", "internal/wire/*/*_gen.go"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return err

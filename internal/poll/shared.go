@@ -31,7 +31,7 @@ type Shared[V any] struct {
 
 	mu   sync.Mutex
 	open map[string]*wait[V] // what is waited for and has not ended
-	loop *loop               // nil when nothing is open
+	loop *loop[V]            // nil when nothing is open
 }
 
 // Seen is what a look says about a key.
@@ -68,13 +68,14 @@ type wait[V any] struct {
 }
 
 // loop is what runs while something is open.
-type loop struct {
+type loop[V any] struct {
 	stop    context.CancelFunc
 	changed chan struct{} // wakes it
-	looking int           // looks under way
+	batches [][]*wait[V]  // to be asked for
+	looking int           // goroutines that ask
 }
 
-func (l *loop) wake() { tell(l.changed) }
+func (l *loop[V]) wake() { tell(l.changed) }
 
 func tell(c chan<- struct{}) {
 	select {
@@ -98,7 +99,7 @@ func (s *Shared[V]) join(ctx context.Context, key string, told chan<- struct{}) 
 	}
 	w.waiters = append(w.waiters, told)
 	if s.loop == nil {
-		l := &loop{changed: make(chan struct{}, 1)}
+		l := &loop[V]{changed: make(chan struct{}, 1)}
 		ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 		s.loop = l
 		go s.run(ctx, l)
@@ -130,8 +131,8 @@ func (s *Shared[V]) close(w *wait[V]) {
 	}
 }
 
-// run starts looks when keys are due, until nothing is open.
-func (s *Shared[V]) run(ctx context.Context, l *loop) {
+// run has the keys looked for that are due, until nothing is open.
+func (s *Shared[V]) run(ctx context.Context, l *loop[V]) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -141,70 +142,85 @@ func (s *Shared[V]) run(ctx context.Context, l *loop) {
 		case <-l.changed:
 		case <-timer.C:
 		}
-		keys, next := s.due(l, time.Now())
-		for batch := range slices.Chunk(keys, s.Size) {
-			go s.look(ctx, l, batch)
+		workers, next := s.round(l, time.Now())
+		for range workers {
+			go s.work(ctx, l)
 		}
 		timer.Reset(next)
 	}
 }
 
-// due takes the keys to look for now, and says how long until the next is due.
-// Keys that are nearly due come along: a common round costs fewer calls.
-func (s *Shared[V]) due(l *loop, now time.Time) (batch []*wait[V], next time.Duration) {
-	const never = time.Duration(1<<63 - 1)
+// round queues the keys to look for now. It says how many workers to start, and
+// how long until the next key is due. Keys that are nearly due come along: a
+// common round costs fewer calls.
+func (s *Shared[V]) round(l *loop[V], now time.Time) (workers int, next time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next = never
-	if s.loop != l || l.looking >= mostAtOnce { // over, or the end of a look wakes the loop
-		return nil, next
+	next = 1<<63 - 1
+	if s.loop != l {
+		return 0, next // over
 	}
-	any := false
+	due := false
 	for _, w := range s.open {
-		if !w.asking {
-			next = min(next, w.due.Sub(now))
-			any = any || !w.due.After(now)
-		}
+		due = due || !w.asking && !w.due.After(now)
 	}
-	if !any {
-		return nil, max(next, time.Millisecond)
-	}
+	var keys []*wait[V]
 	for _, w := range s.open {
-		if !w.asking && !w.due.After(now.Add(w.pace.pause/5)) {
-			batch = append(batch, w)
-		}
-	}
-	slices.SortFunc(batch, func(a, b *wait[V]) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.key, b.key)) })
-	if free := (mostAtOnce - l.looking) * s.Size; len(batch) > free {
-		batch = batch[:free]
-	}
-	for _, w := range batch {
-		w.asking = true
-	}
-	l.looking += (len(batch) + s.Size - 1) / s.Size
-	next = never
-	for _, w := range s.open {
-		if !w.asking {
+		switch {
+		case w.asking:
+		case due && !w.due.After(now.Add(w.pace.pause/5)):
+			w.asking = true
+			keys = append(keys, w)
+		default:
 			next = min(next, w.due.Sub(now))
 		}
 	}
-	return batch, max(next, time.Millisecond)
+	slices.SortFunc(keys, func(a, b *wait[V]) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.key, b.key)) })
+	l.batches = slices.AppendSeq(l.batches, slices.Chunk(keys, s.Size))
+	workers = min(len(l.batches), mostAtOnce-l.looking)
+	l.looking += workers
+	return workers, max(next, time.Millisecond)
 }
 
-// look asks for one batch and takes in what it found.
-func (s *Shared[V]) look(ctx context.Context, l *loop, batch []*wait[V]) {
-	keys := make([]string, len(batch))
-	for i, w := range batch {
-		keys[i] = w.key
+// work asks for one batch after the other until none is left.
+func (s *Shared[V]) work(ctx context.Context, l *loop[V]) {
+	for {
+		batch, keys := s.batch(l)
+		if len(batch) == 0 {
+			return
+		}
+		seen, err := s.Look(ctx, keys)
+		s.found(l, batch, seen, err)
 	}
-	seen, err := s.Look(ctx, keys)
+}
 
+// batch takes the next batch, without the keys that nobody waits for any more.
+// It is empty when there is nothing left to ask.
+func (s *Shared[V]) batch(l *loop[V]) (batch []*wait[V], keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.loop == l && len(l.batches) > 0 && len(batch) == 0 {
+		for _, w := range l.batches[0] {
+			if s.open[w.key] == w {
+				batch = append(batch, w)
+				keys = append(keys, w.key)
+			}
+		}
+		l.batches = l.batches[1:]
+	}
+	if len(batch) == 0 {
+		l.looking--
+	}
+	return batch, keys
+}
+
+// found takes in what a look found.
+func (s *Shared[V]) found(l *loop[V], batch []*wait[V], seen map[string]Seen[V], err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.loop != l {
 		return // everybody has left meanwhile
 	}
-	l.looking--
 	now := time.Now()
 	spread := jitter(1000) // the batch stays together
 	for _, w := range batch {
@@ -260,10 +276,12 @@ func (s *Shared[V]) WaitAll(ctx context.Context, keys []string, progress func(cl
 	}
 	told := make(chan struct{}, 1)
 	var all, left []*entry
+	joined := make(map[string]bool, len(keys))
 	for _, key := range keys {
-		if slices.ContainsFunc(all, func(e *entry) bool { return e.key == key }) {
+		if joined[key] {
 			continue
 		}
+		joined[key] = true
 		w := s.join(ctx, key, told)
 		defer s.leave(w, told)
 		s.mu.Lock()

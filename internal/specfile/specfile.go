@@ -156,6 +156,14 @@ type Common struct {
 	// FieldDocs are the docs of fields that mean the same everywhere, by wire
 	// name; a field's own doc wins.
 	FieldDocs map[string]string `json:"field_docs"`
+	// Credentials holds, of all facts about them, those that are generated.
+	Credentials struct {
+		Huawei struct {
+			IAM struct {
+				Endpoints map[string]string `json:"endpoints"`
+			} `json:"iam"`
+		} `json:"huawei"`
+	} `json:"credentials"`
 	// ShapeDocs complete the comments of objects and enumerations, by service
 	// and shape: "alb.ServerType".
 	ShapeDocs map[string]string `json:"shape_docs"`

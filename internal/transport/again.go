@@ -20,8 +20,7 @@ const (
 	defaultMaxHint        = 60 * time.Second
 	defaultBusyTimeout    = 5 * time.Minute
 	defaultAttemptTimeout = 30 * time.Second
-	throttledFactor       = 5 // a throttled call starts with longer delays
-	firstBusyDelay        = time.Second
+	slowFactor            = 5 // throttled calls and busy resources start with longer delays
 	mostBusyDelay         = 10 * time.Second
 )
 
@@ -84,7 +83,7 @@ func (call *Call) again() bool {
 	if e.Outcome == cloudlb.OutcomeUnknown {
 		call.unknown = true
 	}
-	if call.ctx.Err() != nil || !call.sent { // what could not be sent cannot be sent now
+	if call.ctx.Err() != nil || call.final {
 		return false
 	}
 	if call.policy.MaxAttempts > 1 {
@@ -109,7 +108,7 @@ func (call *Call) again() bool {
 			c := call.client
 			c.limiter.Pause(c.service.Name, c.region, call.op.Name, call.op.Budget, hint)
 		}
-		return call.againFailed(hint, throttledFactor*call.policy.BaseDelay)
+		return call.againFailed(hint, slowFactor*call.policy.BaseDelay)
 	case cloudlb.ClassUnavailable:
 		return call.againFailed(hint, call.policy.BaseDelay)
 	default:
@@ -129,7 +128,7 @@ func (call *Call) againBusy(hint time.Duration) bool {
 	now := time.Now()
 	if call.busySince.IsZero() {
 		call.busySince = now
-		call.busyDelay = firstBusyDelay
+		call.busyDelay = slowFactor * call.policy.BaseDelay
 	}
 	left := call.policy.BusyTimeout - now.Sub(call.busySince)
 	if left <= 0 {

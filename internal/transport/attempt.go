@@ -29,6 +29,7 @@ type state struct {
 
 	number    int            // requests sent
 	sent      bool           // by the last attempt
+	final     bool           // the last attempt's failure cannot pass
 	last      *cloudlb.Error // of the last attempt, nil when it succeeded
 	action    Action
 	cred      cloudlb.Credentials
@@ -64,7 +65,7 @@ func (a attempts) RoundTrip(outer *http.Request) (*http.Response, error) {
 	call := outer.Context().Value(callKey{}).(*Call)
 	start := time.Now()
 	before := call.number
-	call.action = NoAction
+	call.action, call.final = NoAction, false
 	call.last = call.attempt(outer)
 	call.sent = call.number > before
 	call.observe(start)
@@ -78,8 +79,9 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 	c, ctx := call.client, call.ctx
 	if err := c.limiter.Wait(ctx, c.service.Name, c.region, call.op.Name, call.op.Budget); err != nil {
 		e := call.notSent(err, "waiting for the rate limiter")
-		if ctx.Err() == nil { // the deadline is too near
+		if ctx.Err() == nil {
 			e.Class = cloudlb.ClassThrottled
+			call.final = true // the deadline is too near, and comes no later
 		}
 		return e
 	}
@@ -87,7 +89,7 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 	if err != nil {
 		e := call.notSent(err, "getting credentials")
 		if ctx.Err() == nil {
-			e.Class = cloudlb.ClassUnauthenticated
+			e.Class = credentialsClass(err)
 		}
 		return e
 	}
@@ -142,6 +144,18 @@ func sendable(cred cloudlb.Credentials) error {
 		}
 	}
 	return nil
+}
+
+// credentialsClass is the class of a provider's failure: a source that is down
+// for the moment is tried again, the rest is for the caller to mend.
+func credentialsClass(err error) cloudlb.Class {
+	if e, ok := errors.AsType[*cloudlb.Error](err); ok {
+		switch e.Class {
+		case cloudlb.ClassUnavailable, cloudlb.ClassThrottled, cloudlb.ClassDenied:
+			return e.Class
+		}
+	}
+	return cloudlb.ClassUnauthenticated
 }
 
 func (call *Call) attemptContext(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -52,8 +52,11 @@ type Operation struct {
 
 // Service is what a service package tells the transport about itself.
 type Service struct {
-	Name   string // "alb"
-	Family Family
+	Name string // "alb"
+	// Here are the regions of the service's cloud, There those of the other;
+	// without them only the form of a region's name is checked.
+	Here, There Regions
+	Family      Family
 	// Decode reads a successful reply.
 	Decode func(body []byte, out any) error
 	// Errors are the service's and its cloud's error rows; the first match wins.
@@ -130,9 +133,9 @@ type Client struct {
 func New(cfg cloudlb.Config, service Service, hostOf func(region string) string, problems ...cloudlb.Problem) (*Client, error) {
 	endpoint := cfg.Endpoint
 	if endpoint == "" && cfg.Region != "" {
-		if strings.Trim(cfg.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			problems = append(problems, cloudlb.Problem{Field: "Region", Message: "is not a region ID: lower-case letters, digits and hyphens"})
-		} else {
+		unknown := CheckRegion(cfg.Region, service.Here, service.There)
+		problems = append(problems, unknown...)
+		if unknown == nil {
 			endpoint = "https://" + hostOf(cfg.Region)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/internal/iam"
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 )
@@ -47,30 +48,21 @@ func NewProject(cfg cloudlb.Config, id, iamEndpoint string) (*Project, error) {
 		return &Project{id: id}, nil
 	}
 	cfg.Endpoint = iamEndpoint
-	iam, err := transport.New(cfg, transport.Service{
+	client, err := transport.New(cfg, transport.Service{
 		Name:   "iam",
 		Family: Family{},
 		Decode: wire.Decode,
 		Errors: [][]transport.ErrorRow{CloudErrors},
-	}, iamHost)
+	}, iam.Host)
 	if err != nil {
 		return nil, err
 	}
-	return &Project{region: cfg.Region, iam: iam}, nil
-}
-
-// iamHost returns IAM's host in a region. The European site has a domain of its
-// own.
-func iamHost(region string) string {
-	if region == "eu-west-101" {
-		return "iam.eu-west-101.myhuaweicloud.eu"
-	}
-	return "iam." + region + ".myhuaweicloud.com"
+	return &Project{region: cfg.Region, iam: client}, nil
 }
 
 // Address fills the project into a call.
 func (p *Project) Address(ctx context.Context, call *transport.Call) error {
-	if ctx == nil {
+	if p == nil || ctx == nil {
 		return nil // Do reports it
 	}
 	id, err := p.get(ctx)
