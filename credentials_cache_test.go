@@ -701,7 +701,7 @@ func TestCredentialsRotateUnderLoad(t *testing.T) {
 }
 
 // TestCredentialsCacheAllocations: reading costs none.
-func TestCredentialsCacheAllocations(t *testing.T) {
+func TestCredentialsCacheAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts everybody's.
 	for _, life := range []time.Duration{0, time.Hour} {
 		c := cloudlb.NewCredentialsCache(rotating(t, life))
 		if n := testing.AllocsPerRun(100, func() {

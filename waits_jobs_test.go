@@ -37,7 +37,7 @@ func TestWaitForJob(t *testing.T) {
 		lb := albOf(t, cloud.Config())
 		start := time.Now()
 		res := must[*alb.AddServersToServerGroupResponse](t)(lb.AddServersToServerGroup(t.Context(), addOne(group)))
-		job := must[alb.Job](t)(lb.WaitForJob(t.Context(), res.JobID))
+		job := must[alb.Job](t)(lb.WaitForJob(soon(t), res.JobID))
 		if job.ID != res.JobID || job.Status != alb.JobStatusSucceeded || job.ResourceID != group {
 			t.Errorf("job %+v", job)
 		}
@@ -102,7 +102,7 @@ func TestWaitForJobEndings(t *testing.T) {
 				o := &operations{t: t, steps: map[string][]step{"ListAsynJobs": c.steps}}
 				lb := albOf(t, impatient(o))
 				start := time.Now()
-				job, err := lb.WaitForJob(t.Context(), "job-1", c.opts...)
+				job, err := lb.WaitForJob(soon(t), "job-1", c.opts...)
 				between(t, start, c.from, c.to)
 				if job.Status != c.job || (job.ID == "job-1") != (c.job != "") {
 					t.Errorf("job %+v", job)
@@ -174,20 +174,20 @@ func TestWaitForJobContextEnds(t *testing.T) {
 func TestWaitForJobRefused(t *testing.T) {
 	t.Parallel()
 	lb := albOf(t, testConfig(newScript(t)))
-	_, err := lb.WaitForJobs(t.Context())
+	_, err := lb.WaitForJobs(soon(t))
 	checkInvalid(t, err, "jobIDs is empty")
-	_, err = lb.WaitForJob(t.Context(), "")
+	_, err = lb.WaitForJob(soon(t), "")
 	checkInvalid(t, err, "jobIDs")
-	_, err = lb.WaitForJobs(t.Context(), "job-1", "")
+	_, err = lb.WaitForJobs(soon(t), "job-1", "")
 	checkInvalid(t, err, "jobIDs")
 	for _, c := range []*alb.Client{nil, new(alb.Client)} {
-		_, err = c.WaitForJob(t.Context(), "job-1")
+		_, err = c.WaitForJob(soon(t), "job-1")
 		checkInvalid(t, err, "not built with New")
 	}
 	for _, c := range []*elb.Client{nil, new(elb.Client)} {
-		_, err = c.WaitForJob(t.Context(), "job-1")
+		_, err = c.WaitForJob(soon(t), "job-1")
 		checkInvalid(t, err, "not built with New")
-		_, err = c.WaitForMemberCheck(t.Context(), "job-1")
+		_, err = c.WaitForMemberCheck(soon(t), "job-1")
 		checkInvalid(t, err, "not built with New")
 	}
 }
@@ -200,7 +200,7 @@ func TestWaitForJobs(t *testing.T) {
 			jobList(jobJSON("job-1", "Processing", ""), jobJSON("job-2", "Failed", "SystemBusy"), jobJSON("job-3", "Processing", "")),
 			jobList(jobJSON("job-1", "Succeeded", ""), jobJSON("job-3", "Failed", "OperationDenied.Paid")),
 		}}}
-		jobs, err := albOf(t, testConfig(o)).WaitForJobs(t.Context(), "job-3", "job-1", "job-2", "job-4")
+		jobs, err := albOf(t, testConfig(o)).WaitForJobs(soon(t), "job-3", "job-1", "job-2", "job-4")
 		if len(jobs) != 3 || jobs[0].ID != "job-3" || jobs[1].ID != "job-1" || jobs[2].ID != "job-2" {
 			t.Errorf("jobs %+v", jobs)
 		}
@@ -233,7 +233,7 @@ func TestWaitsShareCalls(t *testing.T) {
 			end := start.Add(2*time.Second + rand.N(longest))
 			jobs.add(id, end)
 			all.Go(func() {
-				job, err := lb.WaitForJob(t.Context(), id)
+				job, err := lb.WaitForJob(soon(t), id)
 				if err != nil || job.ID != id || job.Status != alb.JobStatusSucceeded {
 					t.Errorf("%s: %+v, %v", id, job, err)
 				}
@@ -324,7 +324,7 @@ func TestPollsUnderTheLimiter(t *testing.T) {
 			id := fmt.Sprint("job-", i)
 			jobs.add(id, end)
 			all.Go(func() {
-				if _, err := lb.WaitForJob(t.Context(), id); err != nil {
+				if _, err := lb.WaitForJob(soon(t), id); err != nil {
 					t.Error(err)
 				}
 			})
@@ -347,7 +347,7 @@ func TestWaitForJobProgress(t *testing.T) {
 		jobs := new(listedJobs)
 		jobs.add("job-1", time.Now().Add(8*time.Second))
 		var got []string
-		_, err := albOf(t, testConfig(jobs)).WaitForJob(t.Context(), "job-1", cloudlb.WithProgress(func(p cloudlb.Progress) {
+		_, err := albOf(t, testConfig(jobs)).WaitForJob(soon(t), "job-1", cloudlb.WithProgress(func(p cloudlb.Progress) {
 			got = append(got, fmt.Sprint(p.Looks, p.Done, p.Left))
 		}))
 		if err != nil {
@@ -380,11 +380,11 @@ func TestResumeInAnotherClient(t *testing.T) {
 		}()
 		<-time.After(time.Hour)
 		lb := albOf(t, cloud.Config())
-		job := must[alb.Job](t)(lb.WaitForJob(t.Context(), stored))
+		job := must[alb.Job](t)(lb.WaitForJob(soon(t), stored))
 		if job.ID != stored || job.Status != alb.JobStatusSucceeded {
 			t.Errorf("job %+v", job)
 		}
-		must[[]alb.Server](t)(lb.WaitForServers(t.Context(), group, []alb.ServerRef{{ServerID: "i-1", Port: 80}}))
+		must[[]alb.Server](t)(lb.WaitForServers(soon(t), group, []alb.ServerRef{{ServerID: "i-1", Port: 80}}))
 	})
 }
 
@@ -411,7 +411,7 @@ func TestLostReply(t *testing.T) {
 		if first.JobID == "" || first.JobID != second.JobID {
 			t.Errorf("jobs %q and %q", first.JobID, second.JobID)
 		}
-		must[alb.Job](t)(lb.WaitForJob(t.Context(), first.JobID))
+		must[alb.Job](t)(lb.WaitForJob(soon(t), first.JobID))
 		res := must[*alb.ListServerGroupServersResponse](t)(lb.ListServerGroupServers(t.Context(), alb.ListServerGroupServersRequest{ServerGroupID: group}))
 		if len(res.Servers) != 1 {
 			t.Errorf("servers %+v", res.Servers)
@@ -452,7 +452,7 @@ func TestWaitForELBJob(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				lb := elbOf(t, impatient(&operations{t: t, steps: map[string][]step{"GET jobs/job-1": c.steps}}), testProject)
 				start := time.Now()
-				job, err := lb.WaitForJob(t.Context(), "job-1")
+				job, err := lb.WaitForJob(soon(t), "job-1")
 				between(t, start, 0, c.most)
 				if len(c.is) == 0 && (err != nil || job.JobID != "job-1") {
 					t.Errorf("job %+v, error %v", job, err)
@@ -487,7 +487,7 @@ func TestWaitForMemberCheck(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
-				if check, err := lb.WaitForMemberCheck(t.Context(), "job-1"); err != nil || check.MemberID != "m-1" {
+				if check, err := lb.WaitForMemberCheck(soon(t), "job-1"); err != nil || check.MemberID != "m-1" {
 					t.Errorf("check %+v, error %v", check, err)
 				}
 			})
@@ -498,7 +498,7 @@ func TestWaitForMemberCheck(t *testing.T) {
 		}
 
 		o.steps[path] = []step{state(elb.MemberCheckStatusFailed)}
-		if _, err := lb.WaitForMemberCheck(t.Context(), "job-1"); !errors.Is(err, cloudlb.ErrJobFailed) {
+		if _, err := lb.WaitForMemberCheck(soon(t), "job-1"); !errors.Is(err, cloudlb.ErrJobFailed) {
 			t.Errorf("error %v", err)
 		}
 	})

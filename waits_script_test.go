@@ -1,6 +1,7 @@
 package cloudlb_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -219,6 +220,14 @@ func checkInvalid(t testing.TB, err error, what ...string) {
 			t.Errorf("%q does not say %q", err, w)
 		}
 	}
+}
+
+// soon is a context for waits that are expected to end: in virtual time a wait
+// that does not would never let the test end.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // between checks how long something took, in virtual time.

@@ -137,7 +137,7 @@ func TestStateWaits(t *testing.T) {
 			o.steps[c.polled] = []step{c.pending, c.pending, c.reached}
 			start := time.Now()
 			var reports []cloudlb.Progress
-			err := c.wait(t, o, t.Context(), cloudlb.WithProgress(func(p cloudlb.Progress) { reports = append(reports, p) }))
+			err := c.wait(t, o, soon(t), cloudlb.WithProgress(func(p cloudlb.Progress) { reports = append(reports, p) }))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +180,7 @@ func TestStateWaits(t *testing.T) {
 		})
 		run("denied", func(t *testing.T, o *operations) {
 			o.steps[c.polled] = []step{c.pending, c.denied}
-			if err := c.wait(t, o, t.Context()); !errors.Is(err, cloudlb.ErrDenied) || errors.Is(err, cloudlb.ErrUnfinished) {
+			if err := c.wait(t, o, soon(t)); !errors.Is(err, cloudlb.ErrDenied) || errors.Is(err, cloudlb.ErrUnfinished) {
 				t.Errorf("error %v", err)
 			}
 			if n := o.count(c.polled); n != 2 {
@@ -189,13 +189,13 @@ func TestStateWaits(t *testing.T) {
 		})
 		run("five failures", func(t *testing.T, o *operations) {
 			o.steps[c.polled] = append(slices.Repeat([]step{c.down}, 5), c.reached)
-			if err := c.wait(t, o, t.Context()); err != nil {
+			if err := c.wait(t, o, soon(t)); err != nil {
 				t.Error(err)
 			}
 		})
 		run("six failures", func(t *testing.T, o *operations) {
 			o.steps[c.polled] = append(slices.Repeat([]step{c.down}, 6), c.reached)
-			err := c.wait(t, o, t.Context())
+			err := c.wait(t, o, soon(t))
 			if !errors.Is(err, cloudlb.ErrUnfinished) || !errors.Is(err, cloudlb.ErrUnavailable) {
 				t.Errorf("error %v", err)
 			}
@@ -207,7 +207,7 @@ func TestStateWaits(t *testing.T) {
 			slow := answers(429, `{"Code":"Throttling.User","Message":"slow down","error_code":"APIGW.0308","error_msg":"slow down"}`)
 			o.steps[c.polled] = append(slices.Repeat([]step{slow}, 12), c.reached)
 			start := time.Now()
-			if err := c.wait(t, o, t.Context()); err != nil {
+			if err := c.wait(t, o, soon(t)); err != nil {
 				t.Error(err)
 			}
 			between(t, start, 2*time.Minute, 6*time.Minute)
@@ -300,7 +300,7 @@ func TestRefusedWaits(t *testing.T) {
 func TestWaitsOnNilClients(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ctx := t.Context()
+		ctx := soon(t)
 		var a *alb.Client
 		var s *slb.Client
 		var e *elb.Client
@@ -339,7 +339,7 @@ func TestWaitForServersOnTheEmulator(t *testing.T) {
 		slices.Reverse(refs)
 		start := time.Now()
 		must[*alb.AddServersToServerGroupResponse](t)(lb.AddServersToServerGroup(t.Context(), req))
-		servers := must[[]alb.Server](t)(lb.WaitForServers(t.Context(), group, refs))
+		servers := must[[]alb.Server](t)(lb.WaitForServers(soon(t), group, refs))
 		between(t, start, job, job+jobInterval)
 		if len(servers) != 150 || servers[0].ServerID != "i-149" || servers[149].ServerID != "i-000" || servers[7].Status != alb.ServerStatusAvailable {
 			t.Errorf("%d servers, the first %+v", len(servers), servers[0])
@@ -351,11 +351,11 @@ func TestWaitForServersOnTheEmulator(t *testing.T) {
 			remove.Servers = append(remove.Servers, alb.RemovedServer{ServerID: s.ServerID, ServerType: s.ServerType, ServerIP: s.ServerIP, Port: s.Port})
 		}
 		must[*alb.RemoveServersFromServerGroupResponse](t)(lb.RemoveServersFromServerGroup(t.Context(), remove))
-		if err := lb.WaitForServersGone(t.Context(), group, refs); err != nil {
+		if err := lb.WaitForServersGone(soon(t), group, refs); err != nil {
 			t.Fatal(err)
 		}
 		between(t, start, job, job+jobInterval)
-		must[alb.ServerGroup](t)(lb.WaitForServerGroup(t.Context(), group))
+		must[alb.ServerGroup](t)(lb.WaitForServerGroup(soon(t), group))
 
 		// What never comes is named.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -363,11 +363,11 @@ func TestWaitForServersOnTheEmulator(t *testing.T) {
 		_, err := lb.WaitForServers(ctx, group, []alb.ServerRef{{ServerID: "i-0", Port: 80}, {ServerID: "i-0", ServerIP: "192.0.2.1", Port: 80}, {ServerID: "i-9", Port: 80}})
 		checkUnfinished(t, err, context.DeadlineExceeded, "i-0(192.0.2.1):80", "i-9:80")
 
-		_, err = lb.WaitForServers(t.Context(), "sgp-none", refs)
+		_, err = lb.WaitForServers(soon(t), "sgp-none", refs)
 		if !errors.Is(err, cloudlb.ErrNotFound) {
 			t.Errorf("error %v", err)
 		}
-		_, err = lb.WaitForServerGroup(t.Context(), "sgp-none")
+		_, err = lb.WaitForServerGroup(soon(t), "sgp-none")
 		if !errors.Is(err, cloudlb.ErrNotFound) {
 			t.Errorf("error %v", err)
 		}
@@ -384,7 +384,7 @@ func TestWaitForServerGroupOnTheEmulator(t *testing.T) {
 		res := must[*alb.CreateServerGroupResponse](t)(lb.CreateServerGroup(t.Context(), alb.CreateServerGroupRequest{
 			ServerGroupName: "web", VpcID: "vpc-1", HealthCheckConfig: alb.HealthCheckConfigSpec{HealthCheckEnabled: false},
 		}))
-		group := must[alb.ServerGroup](t)(lb.WaitForServerGroup(t.Context(), res.ServerGroupID))
+		group := must[alb.ServerGroup](t)(lb.WaitForServerGroup(soon(t), res.ServerGroupID))
 		between(t, start, job, job+jobInterval)
 		if group.ServerGroupName != "web" {
 			t.Errorf("group %+v", group)
@@ -412,7 +412,7 @@ func TestWaitForVServerGroupOnTheEmulator(t *testing.T) {
 		must[*slb.AddVServerGroupBackendServersResponse](t)(lb.AddVServerGroupBackendServers(t.Context(), slb.AddVServerGroupBackendServersRequest{
 			VServerGroupID: other, BackendServers: slb.BackendServerSpecList{{ServerID: "i-1", Port: 80}}, // the load balancer is what is locked
 		}))
-		if err := lb.WaitForVServerGroup(t.Context(), group); err != nil {
+		if err := lb.WaitForVServerGroup(soon(t), group); err != nil {
 			t.Fatal(err)
 		}
 		between(t, start, window, window+jobInterval)
@@ -427,7 +427,7 @@ func TestWaitForVServerGroupOnTheEmulator(t *testing.T) {
 				t.Errorf("sent %v", r.Params)
 			}
 		}
-		err := lb.WaitForVServerGroup(t.Context(), "rsp-none")
+		err := lb.WaitForVServerGroup(soon(t), "rsp-none")
 		if !errors.Is(err, cloudlb.ErrNotFound) {
 			t.Errorf("error %v", err)
 		}
@@ -450,7 +450,7 @@ func TestWaitForELBMembersOnTheEmulator(t *testing.T) {
 		res := create(checked)
 		start := time.Now()
 		refs := []elb.MemberRef{{ID: res.Members[0].ID}, {Address: "2001:0db8:0::1", ProtocolPort: new(80)}}
-		members := must[[]elb.Member](t)(lb.WaitForMembers(t.Context(), checked, refs))
+		members := must[[]elb.Member](t)(lb.WaitForMembers(soon(t), checked, refs))
 		between(t, start, initial, initial+jobInterval)
 		if len(members) != 2 || members[0].ID != res.Members[0].ID || members[1].ID != res.Members[1].ID {
 			t.Errorf("members %+v", members)
@@ -458,17 +458,17 @@ func TestWaitForELBMembersOnTheEmulator(t *testing.T) {
 
 		start = time.Now()
 		create(unchecked)
-		must[[]elb.Member](t)(lb.WaitForMembers(t.Context(), unchecked, refs[1:])) // NO_MONITOR
+		must[[]elb.Member](t)(lb.WaitForMembers(soon(t), unchecked, refs[1:])) // NO_MONITOR
 		between(t, start, 0, time.Second)
 
-		must[*elb.BatchDeleteMembersResponse](t)(lb.BatchDeleteMembers(t.Context(), elb.BatchDeleteMembersRequest{PoolID: checked, Members: refs[1:]}))
-		if err := lb.WaitForMembersGone(t.Context(), checked, refs[1:]); err != nil {
+		must[*elb.BatchDeleteMembersResponse](t)(lb.BatchDeleteMembers(t.Context(), elb.BatchDeleteMembersRequest{PoolID: checked, Members: []elb.MemberRef{{ID: res.Members[1].ID}}}))
+		if err := lb.WaitForMembersGone(soon(t), checked, refs[1:]); err != nil {
 			t.Error(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		checkUnfinished(t, lb.WaitForMembersGone(ctx, checked, refs), context.DeadlineExceeded, res.Members[0].ID)
-		if err := lb.WaitForMembersGone(t.Context(), "no-such-pool", refs); !errors.Is(err, cloudlb.ErrNotFound) {
+		if err := lb.WaitForMembersGone(soon(t), "no-such-pool", refs); !errors.Is(err, cloudlb.ErrNotFound) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -532,11 +532,11 @@ func TestELBLoadBalancerStates(t *testing.T) {
 		}
 		o := &operations{t: t, steps: map[string][]step{"GET loadbalancers/lb-1/statuses": {state("PENDING_DELETE"), huaweiError(404, "ELB.8904", "gone")}}}
 		lb := elbOf(t, testConfig(o), testProject)
-		if _, err := lb.WaitForLoadBalancer(t.Context(), "lb-1"); !errors.Is(err, cloudlb.ErrNotFound) {
+		if _, err := lb.WaitForLoadBalancer(soon(t), "lb-1"); !errors.Is(err, cloudlb.ErrNotFound) {
 			t.Errorf("deleted: %v", err)
 		}
 		o.steps["GET loadbalancers/lb-1/statuses"] = []step{state("ERROR")}
-		found, err := lb.WaitForLoadBalancer(t.Context(), "lb-1")
+		found, err := lb.WaitForLoadBalancer(soon(t), "lb-1")
 		checkInvalid(t, err, "lb-1 has provisioning_status ERROR")
 		if found.OperatingStatus != elb.OperatingStatusOnline {
 			t.Errorf("load balancer %+v", found)
@@ -555,7 +555,7 @@ func TestWaitForAPIGMembersOnTheEmulator(t *testing.T) {
 					{ID: "m-1", Host: "192.0.2.1", Group: "blue"}, {ID: "m-2", Host: "192.0.2.1", Group: "green", Disabled: true}, {ID: "m-3", Host: "192.0.2.3", Port: 81, Weight: new(0)},
 				}})
 				c := apigOf(t, cloud.Config(), cloud.ProjectID(), product)
-				members := must[[]apig.Member](t)(c.WaitForMembers(t.Context(), "instance-1", channel, []apig.MemberRef{
+				members := must[[]apig.Member](t)(c.WaitForMembers(soon(t), "instance-1", channel, []apig.MemberRef{
 					{Host: "192.0.2.3"}, {Host: "192.0.2.1", Port: 8080, MemberGroupName: "blue"}, {ID: "m-1"},
 				}))
 				if len(members) != 3 || members[0].ID != "m-3" || members[1].ID != "m-1" || members[2].ID != "m-1" {
@@ -570,14 +570,14 @@ func TestWaitForAPIGMembersOnTheEmulator(t *testing.T) {
 					}
 				})
 				start := time.Now()
-				must[[]apig.Member](t)(c.WaitForMembers(t.Context(), "instance-1", channel, []apig.MemberRef{{Host: "192.0.2.1", Port: 8080, MemberGroupName: "green"}}))
+				must[[]apig.Member](t)(c.WaitForMembers(soon(t), "instance-1", channel, []apig.MemberRef{{Host: "192.0.2.1", Port: 8080, MemberGroupName: "green"}}))
 				between(t, start, 20*time.Second, 25*time.Second)
 
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := c.WaitForMembers(ctx, "instance-1", channel, []apig.MemberRef{{Host: "192.0.2.1", Port: 81}, {ECSID: "ecs-1", MemberGroupName: "blue"}, {ID: "m-9"}})
 				checkUnfinished(t, err, context.DeadlineExceeded, "192.0.2.1:81", "blue/ecs-1", "m-9")
-				if _, err = c.WaitForMembers(t.Context(), "instance-1", "no-such-channel", []apig.MemberRef{{ID: "m-1"}}); !errors.Is(err, cloudlb.ErrNotFound) {
+				if _, err = c.WaitForMembers(soon(t), "instance-1", "no-such-channel", []apig.MemberRef{{ID: "m-1"}}); !errors.Is(err, cloudlb.ErrNotFound) {
 					t.Errorf("error %v", err)
 				}
 			})

@@ -564,7 +564,7 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"at once", 0, []string{"interrupted while registering servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (not started), ", "not started: swapping servers, removing servers"}},
 		{"during a job", 300 * time.Millisecond, []string{"interrupted while registering servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", " is running), alb shop-api "}},
-		{"during the swap", 12 * time.Second, []string{"interrupted while swapping servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", "; not started: removing servers, reading the groups back; read the groups"}},
+		{"during the swap", 16 * time.Second, []string{"interrupted while swapping servers; unfinished: alb shop-web sgp-atstuj3rtop7k2m9d1 (job ", "; not started: removing servers, reading the groups back; read the groups"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
