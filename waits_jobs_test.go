@@ -69,8 +69,11 @@ func TestWaitForJobEndings(t *testing.T) {
 		{"succeeded", []step{running, jobList(jobJSON("job-1", "Succeeded", ""))}, nil, time.Second, 3 * time.Second, alb.JobStatusSucceeded, nil, ""},
 		{"an unknown state goes on", []step{jobList(jobJSON("job-1", "Reviewing", "")), jobList(jobJSON("job-1", "Succeeded", ""))}, nil, time.Second, 3 * time.Second, alb.JobStatusSucceeded, nil, ""},
 		{
-			"failed", []step{running, jobList(jobJSON("job-1", "Failed", "ResourceQuotaExceeded.ServersNum"))}, nil, time.Second, 3 * time.Second, alb.JobStatusFailed,
-			[]error{cloudlb.ErrJobFailed, cloudlb.ErrQuota}, "AddServersToServerGroup of sgp-1, job job-1",
+			"failed",
+			[]step{running, jobList(jobJSON("job-1", "Failed", "ResourceQuotaExceeded.ServersNum"))},
+			nil, time.Second, 3 * time.Second, alb.JobStatusFailed,
+			[]error{cloudlb.ErrJobFailed, cloudlb.ErrQuota},
+			"AddServersToServerGroup of sgp-1, job job-1",
 		},
 		{"never listed", []step{absent}, nil, jobLost, jobLost + jobInterval, "", []error{cloudlb.ErrLost}, "WaitForServers"},
 		{"vanished", []step{running, running, absent}, nil, jobLost, jobLost + 2*jobInterval, "", []error{cloudlb.ErrLost}, "job-1"},
@@ -92,7 +95,8 @@ func TestWaitForJobEndings(t *testing.T) {
 			nil, 2 * time.Minute, 20 * 20 * time.Second, alb.JobStatusSucceeded, nil, "",
 		},
 		{
-			"throttled with a hint", []step{aliError(400, "Throttling.User", "slow down", "Retry-After", "45"), jobList(jobJSON("job-1", "Succeeded", ""))},
+			"throttled with a hint",
+			[]step{aliError(400, "Throttling.User", "slow down", "Retry-After", "45"), jobList(jobJSON("job-1", "Succeeded", ""))},
 			nil, 36 * time.Second, time.Minute, alb.JobStatusSucceeded, nil, "",
 		},
 	} {

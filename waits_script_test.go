@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,6 +86,7 @@ func impatient(rt http.RoundTripper) cloudlb.Config {
 }
 
 func albOf(t testing.TB, cfg cloudlb.Config) *alb.Client { return must[*alb.Client](t)(alb.New(cfg)) }
+
 func slbOf(t testing.TB, cfg cloudlb.Config) *slb.Client { return must[*slb.Client](t)(slb.New(cfg)) }
 
 func elbOf(t testing.TB, cfg cloudlb.Config, project string) *elb.Client {
@@ -128,9 +130,7 @@ func (l *listedJobs) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range more {
-			form[k] = v
-		}
+		maps.Copy(form, more)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,7 +36,8 @@ var stateWaits = []struct {
 		"alb.WaitForServerGroup", "ListServerGroups",
 		ok(`{"RequestId":"REQ-1","ServerGroups":[{"ServerGroupId":"sgp-1","ServerGroupStatus":"Configuring"}]}`),
 		ok(`{"RequestId":"REQ-1","ServerGroups":[{"ServerGroupId":"sgp-1","ServerGroupStatus":"Available"}]}`),
-		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"), []string{"sgp-1"},
+		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"),
+		[]string{"sgp-1"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			group, err := albOf(t, impatient(o)).WaitForServerGroup(ctx, "sgp-1", opts...)
 			if err == nil && (group.ServerGroupID != "sgp-1" || group.ServerGroupStatus != alb.ServerGroupStatusAvailable) {
@@ -49,7 +50,8 @@ var stateWaits = []struct {
 		"alb.WaitForServers", "ListServerGroupServers",
 		ok(`{"RequestId":"REQ-1","Servers":[{"ServerId":"i-1","Port":80,"Status":"Adding"}]}`),
 		ok(`{"RequestId":"REQ-1","Servers":[{"ServerId":"i-2","Port":80,"Status":"Available"},{"ServerId":"i-1","Port":80,"Status":"Available"}]}`),
-		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"), []string{"i-1:80", "i-2:80"},
+		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"),
+		[]string{"i-1:80", "i-2:80"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			servers, err := albOf(t, impatient(o)).WaitForServers(ctx, "sgp-1", []alb.ServerRef{{ServerID: "i-1", Port: 80}, {ServerID: "i-2", Port: 80}}, opts...)
 			if err == nil && (len(servers) != 2 || servers[0].ServerID != "i-1" || servers[1].ServerID != "i-2") {
@@ -61,7 +63,8 @@ var stateWaits = []struct {
 	{
 		"alb.WaitForServersGone", "ListServerGroupServers",
 		ok(`{"RequestId":"REQ-1","Servers":[{"ServerId":"i-1","Port":80,"Status":"Removing"}]}`), ok(`{"RequestId":"REQ-1","Servers":[]}`),
-		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"), []string{"i-1:80"},
+		aliError(403, "Forbidden.RAM", "no"), aliError(503, "ServiceUnavailable", "later"),
+		[]string{"i-1:80"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			return albOf(t, impatient(o)).WaitForServersGone(ctx, "sgp-1", []alb.ServerRef{{ServerID: "i-1", Port: 80}}, opts...)
 		},
@@ -69,7 +72,8 @@ var stateWaits = []struct {
 	{
 		"slb.WaitForVServerGroup", "SetVServerGroupAttribute",
 		aliError(400, "VServerGroupProcessing", "pending"), ok(`{"RequestId":"REQ-1","VServerGroupId":"rsp-1"}`),
-		aliError(403, "Forbidden.RAM", "no"), aliError(500, "InternalError", "sorry"), []string{"rsp-1"},
+		aliError(403, "Forbidden.RAM", "no"), aliError(500, "InternalError", "sorry"),
+		[]string{"rsp-1"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			o.steps["DescribeVServerGroupAttribute"] = []step{ok(`{"RequestId":"REQ-1","VServerGroupId":"rsp-1","VServerGroupName":"web"}`)}
 			return slbOf(t, impatient(o)).WaitForVServerGroup(ctx, "rsp-1", opts...)
@@ -79,7 +83,8 @@ var stateWaits = []struct {
 		"elb.WaitForMembers", "GET pools/pool-1/members",
 		ok(`{"request_id":"req-1","members":[{"id":"m-1","operating_status":"INITIAL"}]}`),
 		ok(`{"request_id":"req-1","members":[{"id":"m-1","operating_status":"ONLINE"}]}`),
-		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"), []string{"m-1"},
+		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"),
+		[]string{"m-1"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			members, err := elbOf(t, impatient(o), testProject).WaitForMembers(ctx, "pool-1", []elb.MemberRef{{ID: "m-1"}}, opts...)
 			if err == nil && (len(members) != 1 || members[0].ID != "m-1") {
@@ -91,7 +96,8 @@ var stateWaits = []struct {
 	{
 		"elb.WaitForMembersGone", "GET pools/pool-1/members",
 		ok(`{"request_id":"req-1","members":[{"id":"m-1","address":"192.0.2.1","protocol_port":80}]}`), ok(`{"request_id":"req-1","members":[]}`),
-		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"), []string{"192.0.2.1:80"},
+		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"),
+		[]string{"192.0.2.1:80"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			return elbOf(t, impatient(o), testProject).WaitForMembersGone(ctx, "pool-1", []elb.MemberRef{{Address: "192.0.2.1", ProtocolPort: new(80)}}, opts...)
 		},
@@ -100,7 +106,8 @@ var stateWaits = []struct {
 		"elb.WaitForLoadBalancer", "GET loadbalancers/lb-1/statuses",
 		ok(`{"request_id":"req-1","statuses":{"loadbalancer":{"id":"lb-1","provisioning_status":"PENDING_UPDATE"}}}`),
 		ok(`{"request_id":"req-1","statuses":{"loadbalancer":{"id":"lb-1","provisioning_status":"ACTIVE"}}}`),
-		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"), []string{"lb-1"},
+		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "ELB.8906", "later"),
+		[]string{"lb-1"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			lb, err := elbOf(t, impatient(o), testProject).WaitForLoadBalancer(ctx, "lb-1", opts...)
 			if err == nil && lb.ID != "lb-1" {
@@ -113,7 +120,8 @@ var stateWaits = []struct {
 		"apig.WaitForMembers", "GET vpc-channels/channel-1/members",
 		ok(`{"total":1,"members":[{"id":"m-1","host":"192.0.2.1","port":80,"status":2}]}`),
 		ok(`{"total":1,"members":[{"id":"m-1","host":"192.0.2.1","port":80,"status":1}]}`),
-		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "APIG.9005", "later"), []string{"192.0.2.1:80"},
+		huaweiError(403, "APIGW.0302", "no"), huaweiError(503, "APIG.9005", "later"),
+		[]string{"192.0.2.1:80"},
 		func(t testing.TB, o *operations, ctx context.Context, opts ...cloudlb.WaitOption) error {
 			members, err := apigOf(t, impatient(o), testProject, apig.ROMAConnect).WaitForMembers(ctx, "instance-1", "channel-1", []apig.MemberRef{{Host: "192.0.2.1", Port: 80}}, opts...)
 			if err == nil && (len(members) != 1 || members[0].ID != "m-1") {

@@ -29,8 +29,7 @@ func (c *Client) ShowQuota(ctx context.Context, req ShowQuotaRequest, opts ...cl
 }
 
 // ShowQuotaRequest is the request of [Client.ShowQuota].
-type ShowQuotaRequest struct {
-}
+type ShowQuotaRequest struct{}
 
 // ShowQuotaResponse is the reply to [Client.ShowQuota].
 type ShowQuotaResponse struct {

@@ -3,6 +3,7 @@ package fakecloud
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -352,9 +353,7 @@ func (d *decoder) flatList(f *specfile.Field, values map[string]string, path str
 // withDefaults returns a copy of in with the spec's defaults filled in.
 func withDefaults(fields []*specfile.Field, in object) object {
 	out := make(object, len(in))
-	for name, v := range in {
-		out[name] = v
-	}
+	maps.Copy(out, in)
 	for _, f := range fields {
 		v, sent := out[f.Name]
 		switch v := v.(type) {
@@ -481,8 +480,8 @@ func parseJSON(b []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
-		return nil, fmt.Errorf("text after the value")
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("text after the value")
 	}
 	return v, nil
 }

@@ -2,6 +2,7 @@ package fakecloud_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,9 +91,7 @@ func TestSLBWrites(t *testing.T) {
 				}
 				cloud.AddVServerGroup(fakecloud.VServerGroup{ID: "rsp-full", Servers: full})
 				in := fields{"VServerGroupId": "rsp-1"}
-				for k, v := range tt.params {
-					in[k] = v
-				}
+				maps.Copy(in, tt.params)
 				r := c.slb(tt.operation, in)
 				want(t, r, tt.status, tt.code)
 				after := tt.after

@@ -3,9 +3,11 @@ package fakecloud
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -83,9 +85,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the caller is gone
 	}
 	a := c.serve(r, body)
-	for k, v := range a.header() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header())
 	w.WriteHeader(a.status)
 	w.Write(a.body) //nolint:errcheck // the caller may be gone
 }
@@ -111,7 +111,7 @@ func (c *Cloud) Listen(addr string) (*Server, error) {
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("fakecloud: %q is not a loopback address; use 127.0.0.1:0", addr)
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr) //nolint:forbidigo // listening takes no time
 	if err != nil {
 		return nil, fmt.Errorf("fakecloud: %w", err)
 	}

@@ -83,6 +83,6 @@ func (c *canonical) deriveKey(v V11, cred cloudlb.Credentials, at time.Time) err
 		}
 		*d = derivedKey{cred.SecretAccessKey, cred.AccessKeyID, string(info), hex.EncodeToString(key)}
 	}
-	c.key = append(info[:0], d.key...)
+	c.key = append(c.key[:0], d.key...)
 	return nil
 }

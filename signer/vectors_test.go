@@ -2,6 +2,7 @@ package signer_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -93,9 +94,7 @@ func (v vector) request(tb testing.TB) *http.Request {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for name, values := range v.Headers {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, v.Headers)
 	return r
 }
 

@@ -509,6 +509,8 @@ func TestChainRecovers(t *testing.T) {
 }
 
 // TestChainOrder: the documented one.
+//
+//nolint:paralleltest // it sets the environment
 func TestChainOrder(t *testing.T) {
 	cleanChain(t)
 	write := func(name, content string) {

@@ -64,7 +64,11 @@ func withoutForeign(s string) string {
 	if strings.HasPrefix(tail, "open ") { // the file is not there
 		return head + withoutForeign(tail)
 	}
-	var answer struct{ Code, Message, RequestID string }
+	var answer struct {
+		Code      string `json:"Code"`
+		Message   string `json:"Message"`
+		RequestID string `json:"RequestId"`
+	}
 	d := json.NewDecoder(strings.NewReader(tail))
 	if err := d.Decode(&answer); err != nil || answer.Code == "" && answer.Message == "" {
 		return head + withheld

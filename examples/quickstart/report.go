@@ -85,7 +85,7 @@ func table(w io.Writer, f *file, all bool) {
 		registered, swapped, removed = registered+len(g.servers), swapped+len(g.in), removed+len(g.remove)
 		total += len(g.rows)
 	}
-	t.Flush() //nolint:errcheck // a buffer takes everything
+	t.Flush()
 	fmt.Fprintln(w)
 	for line := range strings.Lines(text.String()) {
 		fmt.Fprintln(w, strings.TrimRight(line, " \n"))

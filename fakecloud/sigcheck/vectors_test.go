@@ -109,8 +109,7 @@ func TestVectors(t *testing.T) {
 
 			got, err := verify(v.Expected.Authorization)
 			if v.Quirk != "" {
-				var failure *Failure
-				if !errors.As(err, &failure) {
+				if _, ok := errors.AsType[*Failure](err); !ok {
 					t.Errorf("a signature outside the published rules was accepted: %v", err)
 				}
 				got, err = verify(v.ByThePublishedRules.Authorization)

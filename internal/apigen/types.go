@@ -165,6 +165,10 @@ func requestIDField(fields []*field) string {
 
 func (m *model) requestType(w *writer, op *operation) {
 	comment(w, "", fmt.Sprintf("%[1]sRequest is the request of [Client.%[1]s].", op.goName))
+	if len(op.request) == 0 {
+		w.f("type %sRequest struct{}\n\n", op.goName)
+		return
+	}
 	w.f("type %sRequest struct {\n", op.goName)
 	m.structFields(w, op.request, keepsAbsent(m.pkg, op))
 	w.f("}\n\n")

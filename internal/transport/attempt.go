@@ -24,7 +24,7 @@ import (
 
 // state is what a call knows about its attempts.
 type state struct {
-	ctx     context.Context // the caller's, for the length of Do
+	ctx     context.Context //nolint:containedctx // the caller's, for the length of Do
 	started time.Time
 
 	number    int            // requests sent
@@ -66,7 +66,7 @@ func (a attempts) RoundTrip(outer *http.Request) (*http.Response, error) {
 	start := time.Now()
 	before := call.number
 	call.action, call.final = NoAction, false
-	call.last = call.attempt(outer)
+	call.last = call.attempt(outer) //nolint:contextcheck // it uses the call's
 	call.sent = call.number > before
 	call.observe(start)
 	resp := *done
@@ -153,6 +153,7 @@ func credentialsClass(err error) cloudlb.Class {
 		switch e.Class {
 		case cloudlb.ClassUnavailable, cloudlb.ClassThrottled, cloudlb.ClassDenied:
 			return e.Class
+		default:
 		}
 	}
 	return cloudlb.ClassUnauthenticated
@@ -253,6 +254,7 @@ func (call *Call) refusal(resp *http.Response) *cloudlb.Error {
 		if call.clockFixed || !call.client.clock.correct(resp.Header, call.signedAt) {
 			call.action = NoAction
 		}
+	default:
 	}
 	return e
 }

@@ -10,7 +10,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -198,8 +197,8 @@ func isNil(p cloudlb.CredentialsProvider) bool {
 }
 
 func parseEndpoint(endpoint string, allowHTTP bool) (scheme, host string, problems []cloudlb.Problem) {
-	fail := func(format string, args ...any) (string, string, []cloudlb.Problem) {
-		return "", "", []cloudlb.Problem{{Field: "Endpoint", Message: fmt.Sprintf(format, args...)}}
+	fail := func(message string) (string, string, []cloudlb.Problem) {
+		return "", "", []cloudlb.Problem{{Field: "Endpoint", Message: message}}
 	}
 	if endpoint == "" {
 		return "", "", nil // the caller has said why
@@ -353,7 +352,7 @@ func (call *Call) Do(ctx context.Context, out any, meta *cloudlb.Metadata, missi
 		URL:    call.url(),
 		Header: emptyHeader,
 	}).WithContext(context.WithValue(ctx, callKey{}, call))
-	_, err := call.client.loop.Do(&retryablehttp.Request{Request: outer})
+	_, err := call.client.loop.Do(&retryablehttp.Request{Request: outer}) //nolint:bodyclose // attempts has read it; this one is empty
 	return call.finish(ctx, err)
 }
 

@@ -44,9 +44,13 @@ func (f Family) RequestID(http.Header) string { return "" }
 // DecodeError implements transport.Family.
 func (f Family) DecodeError(_ int, h http.Header, body []byte) transport.Fault {
 	fault := transport.Fault{RetryAfter: max(wire.RetryAfter(h), timeLeft(h.Get("X-Ratelimit-User-Api")), timeLeft(h.Get("X-Ratelimit-User")))}
-	var e struct{ Code, Message, RequestId any } //nolint:revive // the wire's name
+	var e struct {
+		Code      any `json:"Code"`
+		Message   any `json:"Message"`
+		RequestID any `json:"RequestId"`
+	}
 	if wire.DecodeLoose(body, &e) == nil {
-		fault.Code, fault.Message, fault.RequestID = wire.Text(e.Code), wire.Text(e.Message), wire.Text(e.RequestId)
+		fault.Code, fault.Message, fault.RequestID = wire.Text(e.Code), wire.Text(e.Message), wire.Text(e.RequestID)
 		if fault.Code != "" || fault.Message != "" || fault.RequestID != "" {
 			return fault
 		}
