@@ -32,7 +32,7 @@ type WaitError struct {
 	Looks   int
 	Elapsed time.Duration
 	// Err wraps ErrLost or ErrUnfinished, and the context's error or that of
-	// the last poll.
+	// the last poll; or it is the final error of a poll.
 	Err error
 }
 
