@@ -161,70 +161,48 @@ func (r ServerRef) names(s Server) bool {
 // and returns them in the order of refs. It asks ListServerGroupServers after
 // about 1 second, then at growing intervals of up to 5 seconds.
 func (c *Client) WaitForServers(ctx context.Context, serverGroupID string, refs []ServerRef, opts ...cloudlb.WaitOption) ([]Server, error) {
-	var servers []Server
-	err := c.waitForServers(ctx, "WaitForServers", serverGroupID, refs, opts, func(ref ServerRef, group []Server) bool {
-		i := slices.IndexFunc(group, ref.names)
-		if i < 0 || group[i].Status != ServerStatusAvailable {
-			return false
-		}
-		servers = append(servers, group[i])
-		return true
-	})
+	wait, err := c.serverWait("WaitForServers", serverGroupID)
 	if err != nil {
 		return nil, err
 	}
-	servers = servers[len(servers)-len(refs):] // of the last look
-	return servers, nil
+	wait.Reached = func(ref ServerRef, group []Server) (Server, bool, error) {
+		i := slices.IndexFunc(group, ref.names)
+		if i < 0 {
+			return Server{}, false, nil
+		}
+		return group[i], group[i].Status == ServerStatusAvailable, nil
+	}
+	return wait.Wait(ctx, refs, opts)
 }
 
 // WaitForServersGone waits until none of the servers is in the group any more.
 func (c *Client) WaitForServersGone(ctx context.Context, serverGroupID string, refs []ServerRef, opts ...cloudlb.WaitOption) error {
-	return c.waitForServers(ctx, "WaitForServersGone", serverGroupID, refs, opts, func(ref ServerRef, group []Server) bool {
-		return !slices.ContainsFunc(group, ref.names)
-	})
+	wait, err := c.serverWait("WaitForServersGone", serverGroupID)
+	if err != nil {
+		return err
+	}
+	wait.Reached = func(ref ServerRef, group []Server) (Server, bool, error) {
+		return Server{}, !slices.ContainsFunc(group, ref.names), nil
+	}
+	_, err = wait.Wait(ctx, refs, opts)
+	return err
 }
 
-// waitForServers polls a group until reached holds for every ref in one look.
-func (c *Client) waitForServers(ctx context.Context, operation, serverGroupID string, refs []ServerRef, opts []cloudlb.WaitOption, reached func(ServerRef, []Server) bool) error {
-	o := poll.Options(opts)
-	switch {
-	case serverGroupID == "":
-		return poll.Invalid("alb", operation, "serverGroupID", "is required")
-	case len(refs) == 0 && o.AllowEmpty:
-		return nil
-	case len(refs) == 0:
-		return poll.Invalid("alb", operation, "refs", "is empty: there is nothing to wait for")
+// serverWait is a wait for servers of a group; it lacks what to wait for.
+func (c *Client) serverWait(operation, serverGroupID string) (poll.Set[ServerRef, Server], error) {
+	if serverGroupID == "" {
+		return poll.Set[ServerRef, Server]{}, poll.Invalid("alb", operation, "serverGroupID", "is required")
 	}
-	left, done := names(refs), []string(nil)
-	loop := poll.Loop{
-		Service: "alb", Operation: operation, Schedule: jobSchedule, Progress: o.Progress,
-		Left: func() []string { return left },
-		Done: func() []string { return done },
-		Look: func(ctx context.Context) (bool, error) {
-			group, err := c.groupServers(ctx, serverGroupID)
-			if err != nil {
-				return false, err
+	return poll.Set[ServerRef, Server]{
+		Service: "alb", Operation: operation, Field: "refs", Schedule: jobSchedule,
+		Name: func(r ServerRef) string {
+			if r.ServerID == "" {
+				return ""
 			}
-			left, done = nil, nil
-			for _, ref := range refs {
-				if reached(ref, group) {
-					done = append(done, ref.String())
-				} else {
-					left = append(left, ref.String())
-				}
-			}
-			return len(left) == 0, nil
+			return r.String()
 		},
-	}
-	return loop.Run(ctx)
-}
-
-func names(refs []ServerRef) []string {
-	out := make([]string, len(refs))
-	for i, r := range refs {
-		out[i] = r.String()
-	}
-	return out
+		Look: func(ctx context.Context) ([]Server, error) { return c.groupServers(ctx, serverGroupID) },
+	}, nil
 }
 
 func (c *Client) groupServers(ctx context.Context, serverGroupID string) ([]Server, error) {
@@ -251,50 +229,35 @@ func (c *Client) WaitHealthy(ctx context.Context, listenerID, serverGroupID stri
 	if listenerID == "" {
 		return poll.Invalid("alb", operation, "listenerID", "is required: ListListeners lists them")
 	}
-	o := poll.Options(opts)
-	switch {
-	case serverGroupID == "":
-		return poll.Invalid("alb", operation, "serverGroupID", "is required")
-	case len(refs) == 0 && o.AllowEmpty:
-		return nil
-	case len(refs) == 0:
-		return poll.Invalid("alb", operation, "refs", "is empty: no server is not the same as healthy servers")
+	wait, err := c.serverWait(operation, serverGroupID)
+	if err != nil {
+		return err
 	}
-	left, done := names(refs), []string(nil)
-	loop := poll.Loop{
-		Service: "alb", Operation: operation, Schedule: healthSchedule, Progress: o.Progress,
-		Left: func() []string { return left },
-		Done: func() []string { return done },
-		Look: func(ctx context.Context) (bool, error) {
-			group, err := c.groupServers(ctx, serverGroupID)
-			if err != nil {
-				return false, err
-			}
-			bad, err := c.unhealthy(ctx, listenerID, serverGroupID)
-			if err != nil {
-				return false, err
-			}
-			left, done = nil, nil
-			for _, ref := range refs {
-				i := slices.IndexFunc(group, ref.names)
-				switch {
-				case i < 0:
-					return false, poll.Invalid("alb", operation, ref.String(), "is not in server group "+serverGroupID+": add it first")
-				case group[i].Weight == 0:
-					return false, poll.Invalid("alb", operation, ref.String(),
-						"has weight 0, and ALB does not health-check such servers: give it a weight of 1, or probe the application itself")
-				case group[i].Status != ServerStatusAvailable || slices.ContainsFunc(bad, func(n NonNormalServer) bool {
-					return ref.names(Server{ServerID: n.ServerID, ServerIP: n.ServerIP, Port: n.Port})
-				}):
-					left = append(left, ref.String())
-				default:
-					done = append(done, ref.String())
-				}
-			}
-			return len(left) == 0, nil
-		},
+	wait.Schedule = healthSchedule
+	var bad []NonNormalServer
+	wait.Look = func(ctx context.Context) (group []Server, err error) {
+		if group, err = c.groupServers(ctx, serverGroupID); err != nil {
+			return nil, err
+		}
+		bad, err = c.unhealthy(ctx, listenerID, serverGroupID)
+		return group, err
 	}
-	return loop.Run(ctx)
+	wait.Reached = func(ref ServerRef, group []Server) (Server, bool, error) {
+		i := slices.IndexFunc(group, ref.names)
+		switch {
+		case i < 0:
+			return Server{}, false, poll.Invalid("alb", operation, ref.String(), "is not in server group "+serverGroupID+": add it first")
+		case group[i].Weight == 0:
+			return Server{}, false, poll.Invalid("alb", operation, ref.String(),
+				"has weight 0, and ALB does not health-check such servers: give it a weight of 1, or probe the application itself")
+		}
+		isBad := slices.ContainsFunc(bad, func(n NonNormalServer) bool {
+			return ref.names(Server{ServerID: n.ServerID, ServerIP: n.ServerIP, Port: n.Port})
+		})
+		return group[i], group[i].Status == ServerStatusAvailable && !isBad, nil
+	}
+	_, err = wait.Wait(ctx, refs, opts)
+	return err
 }
 
 // unhealthy lists the servers of a group that a listener calls anything but
