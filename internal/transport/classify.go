@@ -74,6 +74,8 @@ func (s *Service) classify(status int, code, message string) (cloudlb.Class, clo
 		}
 	}
 	switch {
+	case status >= 500 && status != http.StatusNotImplemented:
+		return cloudlb.ClassUnavailable, cloudlb.OutcomeUnknown, NoAction
 	case status >= 300 && status < 500:
 		return cloudlb.ClassUnknown, cloudlb.OutcomeRejected, NoAction
 	default:

@@ -3,8 +3,17 @@
 //	validate -> client token -> [ limiter -> credentials -> sign -> send ->
 //	read -> classify ] -> decode
 //
-// The part in brackets is one attempt (attempt.go), repeated as again.go
-// decides; go-retryablehttp carries the loop.
+// The part in brackets is one attempt, repeated as again.go decides;
+// go-retryablehttp carries the loop. Where each step is:
+//
+//	transport.go  the client and the call: validate, token, begin and end
+//	attempt.go    the order of one attempt
+//	keys.go       credentials
+//	send.go       the HTTP request
+//	reply.go      reading answers, good and bad; read.go: within bounds
+//	failure.go    what it means when there is no answer
+//	classify.go   what an error reply means
+//	again.go      whether and when to repeat
 package transport
 
 import (
