@@ -35,11 +35,12 @@ func CheckProjectID(id string) []cloudlb.Problem {
 	if id == "" || isProjectID(id) {
 		return nil
 	}
-	return []cloudlb.Problem{{Field: "WithProjectID", Message: "must be 32 lower-case hexadecimal digits"}}
+	return []cloudlb.Problem{{Field: "WithProjectID", Message: "is not a project ID: 32 hexadecimal digits, or on private clouds up to 64 letters and digits"}}
 }
 
+// isProjectID accepts what private clouds that run the same services use, too.
 func isProjectID(id string) bool {
-	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
+	return id != "" && len(id) <= 64 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // NewProject returns the project of a client.

@@ -393,7 +393,7 @@ func TestProjectGiven(t *testing.T) {
 	if n := cloud.Calls("iam", "KeystoneListProjects"); n != 0 {
 		t.Errorf("%d lookups", n)
 	}
-	for _, id := range []string{"cn-north-4", strings.ToUpper(projectID), projectID + "0", "../" + projectID[3:]} {
+	for _, id := range []string{"cn-north-4", projectID + projectID + "0", "../" + projectID[3:], "p\n"} {
 		if _, err := elb.New(cloud.Config(), elb.WithProjectID(id)); !errors.Is(err, cloudlb.ErrInvalid) {
 			t.Errorf("%q: %v", id, err)
 		}
