@@ -41,14 +41,20 @@ func (c *Checker) EnterObject(name string) { c.Enter(name, -1) }
 // Leave comes back from Enter or EnterObject.
 func (c *Checker) Leave() { c.depth-- }
 
-// Addf adds a problem with the field name of the object at hand.
+// Addf adds a problem with the field name of the object at hand, or with the
+// element at hand when name is empty.
 func (c *Checker) Addf(name, format string, args ...any) {
 	var b strings.Builder
-	for _, s := range c.path[:min(c.depth, len(c.path))] {
+	for i, s := range c.path[:min(c.depth, len(c.path))] {
+		if i > 0 {
+			b.WriteByte('.')
+		}
 		b.WriteString(s.name)
 		if s.index >= 0 {
 			fmt.Fprintf(&b, "[%d]", s.index)
 		}
+	}
+	if b.Len() > 0 && name != "" {
 		b.WriteByte('.')
 	}
 	b.WriteString(name)
