@@ -53,6 +53,7 @@ type BackendServer struct {
 func (c *Cloud) AddServerGroup(g ServerGroup) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.flowNow()
 	group := c.newALBGroup(g.ID, time.Now(), seeded("alb", "CreateServerGroup", "", params{
 		"ServerGroupName": either(g.Name, "group-"+c.ids.hex(6)),
 		"ServerGroupType": either(g.Type, "Instance"),
@@ -83,15 +84,21 @@ const (
 )
 
 type albState struct {
-	groups map[string]*albGroup
-	order  []*albGroup // by creation
-	jobs   []*albJob   // by creation
-	tokens map[string]albToken
-	seq    int64
+	groups  map[string]*albGroup
+	order   []*albGroup // by creation
+	jobs    []*albJob   // by creation
+	jobByID map[string]*albJob
+	tokens  map[string]albToken
+	seq     int64
+
+	templates []*albTemplate // by creation
+	listeners []*albListener // by creation
+	balancers []*albBalancer // that were seen so far
 }
 
 func (s *albState) init() {
 	s.groups = make(map[string]*albGroup)
+	s.jobByID = make(map[string]*albJob)
 	s.tokens = make(map[string]albToken)
 }
 
@@ -146,12 +153,16 @@ type albJob struct {
 	group      string
 	start, end time.Time
 	finish     func()
+	failure    *fault // at the end, nil for success
+	hidden     bool   // from the list
 }
 
 // albToken is what a ClientToken was used for.
 type albToken struct {
 	fingerprint string
 	result      object
+	// runs and lives are when its request is done, and when it is forgotten.
+	runs, lives time.Time
 }
 
 func (c *Cloud) newALBGroup(id string, now time.Time, in params) *albGroup {
@@ -232,6 +243,25 @@ func albService() *service {
 			"ListServerGroupServers":            albListServers,
 			"ListServerGroups":                  albListGroups,
 			"ListAsynJobs":                      albListJobs,
+			"UpdateServerGroupAttribute":        albWrite(albUpdateGroup),
+
+			"ApplyHealthCheckTemplateToServerGroup": albWrite(albApply),
+			"CreateHealthCheckTemplate":             albAtOnce(albCreateTemplate),
+			"UpdateHealthCheckTemplateAttribute":    albAtOnce(albUpdateTemplate),
+			"DeleteHealthCheckTemplates":            albAtOnce(albDeleteTemplates),
+			"GetHealthCheckTemplateAttribute":       albGetTemplate,
+			"ListHealthCheckTemplates":              albListTemplates,
+
+			"TagResources":     albTag,
+			"UnTagResources":   albUntag,
+			"ListTagResources": albListTags,
+			"ListTagKeys":      albListTagKeys,
+			"ListTagValues":    albListTagValues,
+
+			"ListListeners":           albListListeners,
+			"GetListenerHealthStatus": albGetHealth,
+			"DescribeRegions":         albDescribeRegions,
+			"DescribeZones":           albDescribeZones,
 		},
 		refuse: func(p problem) *fault {
 			if p.kind == missing {
@@ -254,14 +284,8 @@ type albChange struct {
 // group, the checks, the dry run, the job.
 func albWrite(check func(*call, *albGroup) (*albGroup, albChange, *fault)) handler {
 	return func(c *call) (object, *fault) {
-		token := c.in.str("ClientToken")
-		fingerprint := c.op.Name + string(encode(c.sent))
-		if used, ok := c.alb.tokens[token]; ok && token != "" {
-			if used.fingerprint != fingerprint {
-				return nil, refusef(400, "IdempotentParameterMismatch",
-					"The request uses the same client token as a previous, but non-identical request.")
-			}
-			return clone(used.result), nil
+		if out, f := c.albRepeated(); out != nil || f != nil {
+			return out, f
 		}
 		var group *albGroup
 		if id := c.in.str("ServerGroupId"); id != "" {
@@ -284,18 +308,69 @@ func albWrite(check func(*call, *albGroup) (*albGroup, albChange, *fault)) handl
 			seq: c.alb.next(), id: c.ids.uuid(), api: c.op.Name, kind: change.kind, group: group.id,
 			start: c.now, end: c.now.Add(c.set.job), finish: change.end,
 		}
-		c.alb.jobs = append(c.alb.jobs, job)
+		switch e := c.struckJob(); e.kind {
+		case jobFails:
+			job.failure, job.finish = refusef(0, e.code, "%s", e.message), c.albUndo(group)
+		case jobEndless:
+			job.end = c.now.AddDate(1000, 0, 0)
+		case jobVanishes:
+			job.hidden = true
+		default:
+		}
+		c.alb.addJob(job, c.now, c.set.jobLife)
 		change.begin()
 		group.job, group.status = job, change.status
 		out := object{"JobId": job.id}
 		if change.kind == "Create" {
 			out["ServerGroupId"] = group.id
 		}
-		if token != "" {
-			c.alb.tokens[token] = albToken{fingerprint, clone(out)}
-		}
+		c.albRemember(out)
 		return out, nil
 	}
+}
+
+// albUndo returns what makes a group again what it is now, but for what does
+// not wait for its job.
+func (c *Cloud) albUndo(g *albGroup) func() {
+	was, known := *g, c.alb.groups[g.id] == g
+	servers := make([]albServer, len(g.servers))
+	for i, s := range g.servers {
+		servers[i] = *s
+	}
+	was.in, was.servers = params(clone(object(was.in))), slices.Clone(g.servers)
+	return func() {
+		if !known {
+			c.alb.drop(g.id)
+			return
+		}
+		was.tags, was.loadBalancers, was.job, was.status = g.tags, g.loadBalancers, nil, available
+		*g = was
+		g.byKey = make(map[albKey]*albServer, len(servers))
+		for i, s := range g.servers {
+			*s = servers[i]
+			g.byKey[s.albKey] = s
+		}
+	}
+}
+
+// addJob adds a new job to the list and takes out those that ended too long
+// ago, if there is such a time.
+func (s *albState) addJob(job *albJob, now time.Time, life time.Duration) {
+	if life > 0 {
+		gone := 0
+		for gone < len(s.jobs) && !s.jobs[gone].listed(now, life) {
+			delete(s.jobByID, s.jobs[gone].id)
+			gone++
+		}
+		s.jobs = s.jobs[gone:]
+	}
+	s.jobs = append(s.jobs, job)
+	s.jobByID[job.id] = job
+}
+
+// listed reports whether ListAsynJobs knows a job.
+func (j *albJob) listed(now time.Time, life time.Duration) bool {
+	return !j.hidden && (life == 0 || now.Before(j.end.Add(life)))
 }
 
 // albNamed returns the keys of the listed servers, each of them once.
@@ -509,9 +584,18 @@ func (g *albGroup) object() object {
 func albListJobs(c *call) (object, *fault) {
 	var rows []albRow
 	ids, resources := c.in.strs("JobIds"), c.in.strs("ResourceIds")
-	for _, j := range c.alb.jobs {
+	jobs := c.alb.jobs
+	if len(ids) > 0 {
+		jobs = nil
+		for _, id := range ids {
+			if j := c.alb.jobByID[id]; j != nil && !slices.Contains(jobs, j) {
+				jobs = append(jobs, j)
+			}
+		}
+	}
+	for _, j := range jobs {
 		created := j.start.UnixMilli()
-		if len(ids) > 0 && !slices.Contains(ids, j.id) ||
+		if !j.listed(c.now, c.set.jobLife) ||
 			len(resources) > 0 && !slices.Contains(resources, j.group) ||
 			c.in.has("ApiName") && c.in.str("ApiName") != j.api ||
 			c.in.has("ResourceType") && c.in.str("ResourceType") != "servergroup" ||
@@ -529,9 +613,13 @@ func (j *albJob) object(now time.Time) object {
 	if now.Before(j.end) {
 		status, modified = "Processing", j.start
 	}
+	code, message := "", ""
+	if j.failure != nil && status == "Succeeded" {
+		status, code, message = "Failed", j.failure.code, j.failure.message
+	}
 	return object{
 		"Id": j.id, "ApiName": j.api, "OperateType": j.kind, "ResourceType": "servergroup", "ResourceId": j.group,
-		"Status": status, "CreateTime": j.start.UnixMilli(), "ModifyTime": modified.UnixMilli(),
+		"Status": status, "ErrorCode": code, "ErrorMessage": message, "CreateTime": j.start.UnixMilli(), "ModifyTime": modified.UnixMilli(),
 	}
 }
 

@@ -61,6 +61,7 @@ func (c *Cloud) AddInstance(id string) string {
 func (c *Cloud) AddVPCChannel(v VPCChannel) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.flowNow()
 	now := time.Now()
 	port := int64(80)
 	if v.Port != 0 {
@@ -71,7 +72,10 @@ func (c *Cloud) AddVPCChannel(v VPCChannel) string {
 		"name": either(v.Name, "channel_"+c.ids.hex(6)), "port": port, "member_type": either(v.MemberType, "ip"),
 	}))
 	if v.HealthCheck {
-		ch.in["vpc_health_config"] = object{"protocol": "TCP"}
+		c.setAPIGHealth(ch, now, params{
+			"protocol": "TCP", "threshold_normal": int64(2), "threshold_abnormal": int64(5), "time_interval": int64(10),
+			"timeout": int64(5), "status": int64(apigCheckOn),
+		})
 	}
 	for _, name := range v.Groups {
 		c.addAPIGGroup(ch, now, params{"member_group_name": name})
@@ -101,7 +105,10 @@ const (
 	apigServerChannel = 2 // type: servers, not microservices
 )
 
-type apigState struct{ instances map[string]*apigInstance }
+type apigState struct {
+	instances map[string]*apigInstance
+	order     []*apigInstance // by creation
+}
 
 func (s *apigState) init() { s.instances = make(map[string]*apigInstance) }
 
@@ -116,12 +123,13 @@ type apigChannel struct {
 	created time.Time
 	groups  []*apigGroup
 	members []*apigMember // in the order they were added
+	busy    time.Time     // until when another write is a conflict
 }
 
 type apigGroup struct {
-	id      string
-	in      params
-	created time.Time
+	id               string
+	in               params
+	created, updated time.Time
 }
 
 // apigKey is what an upsert finds a member by.
@@ -147,6 +155,7 @@ func (c *Cloud) ensureInstance(id string) *apigInstance {
 	if i == nil {
 		i = &apigInstance{id: id}
 		c.apig.instances[id] = i
+		c.apig.order = append(c.apig.order, i)
 	}
 	return i
 }
@@ -167,8 +176,10 @@ func (c *Cloud) newAPIGChannel(i *apigInstance, id string, now time.Time, in par
 	return ch
 }
 
-func (c *Cloud) addAPIGGroup(ch *apigChannel, now time.Time, in params) {
-	ch.groups = append(ch.groups, &apigGroup{c.ids.hex(32), in, now})
+func (c *Cloud) addAPIGGroup(ch *apigChannel, now time.Time, in params) *apigGroup {
+	g := &apigGroup{c.ids.hex(32), in, now, now}
+	ch.groups = append(ch.groups, g)
+	return g
 }
 
 func (ch *apigChannel) group(name string) *apigGroup {
@@ -238,17 +249,10 @@ func (m *apigMember) object(c *call, ch *apigChannel) object {
 	return out
 }
 
-func (m *apigMember) health(c *call, ch *apigChannel) string {
-	if !ch.in.has("vpc_health_config") || m.status == apigDisabled || c.now.Before(m.created.Add(c.set.initial)) {
-		return "unknown"
-	}
-	return "healthy"
-}
-
 func (g *apigGroup) object() object {
 	out := clone(object(g.in))
 	out["member_group_id"] = g.id
-	out["create_time"], out["update_time"] = g.created.UTC().Format(time.RFC3339), g.created.UTC().Format(time.RFC3339)
+	out["create_time"], out["update_time"] = stamp(g.created), stamp(g.updated)
 	return out
 }
 
@@ -272,15 +276,30 @@ func apigService() *service {
 		name:   "apig",
 		vendor: huawei,
 		handlers: map[string]handler{
-			"AddingBackendInstancesV2":  apigAddMembers,
-			"ListBackendInstancesV2":    apigListMembers,
-			"UpdateBackendInstancesV2":  apigReplaceMembers,
-			"DeleteBackendInstanceV2":   apigDeleteMember,
-			"BatchEnableMembers":        apigSwitch(apigEnabled),
-			"BatchDisableMembers":       apigSwitch(apigDisabled),
+			"AddingBackendInstancesV2": apigWrite(apigAddMembers),
+			"ListBackendInstancesV2":   apigListMembers,
+			"UpdateBackendInstancesV2": apigWrite(apigReplaceMembers),
+			"DeleteBackendInstanceV2":  apigWrite(apigDeleteMember),
+			"BatchEnableMembers":       apigWrite(apigSwitch(apigEnabled)),
+			"BatchDisableMembers":      apigWrite(apigSwitch(apigDisabled)),
+
 			"CreateVpcChannelV2":        apigCreateChannel,
 			"ListVpcChannelsV2":         apigListChannels,
 			"ShowDetailsOfVpcChannelV2": apigShowChannel,
+			"UpdateVpcChannelV2":        apigWrite(apigUpdateChannel),
+			"DeleteVpcChannelV2":        apigWrite(apigDeleteChannel),
+			"UpdateHealthCheck":         apigWrite(apigUpdateHealth),
+
+			"CreateMemberGroup":        apigWrite(apigCreateGroups),
+			"ListMemberGroups":         apigListGroups,
+			"ShowDetailsOfMemberGroup": apigShowGroup,
+			"UpdateMemberGroup":        apigWrite(apigUpdateGroup),
+			"DeleteMemberGroup":        apigWrite(apigDeleteGroup),
+
+			"CreateProjectVpcChannel":      apigCreateInProject,
+			"CreateProjectVpcChannelSyncs": apigSyncInProject,
+			"ListProjectVpcChannelsV2":     apigListProject,
+			"UpdateProjectVpcChannel":      apigUpdateInProject,
 		},
 		clamped: map[string]bool{"limit": true, "offset": true},
 		refuse: func(p problem) *fault {
@@ -362,6 +381,15 @@ func apigAddMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
+	fresh := 0
+	for _, in := range list {
+		if ch.find(ch.key(in)) == nil {
+			fresh++
+		}
+	}
+	if f := c.apigFull(len(ch.members), fresh); f != nil {
+		return nil, f
+	}
 	members := make([]object, len(list))
 	for i, in := range list {
 		members[i] = ch.put(c, in).object(c, ch)
@@ -391,6 +419,12 @@ func apigReplaceMembers(c *call) (object, *fault) {
 	wanted := make(map[apigKey]bool)
 	for _, in := range list {
 		wanted[ch.key(in)] = true
+	}
+	stay := slices.DeleteFunc(slices.Clone(ch.members), func(m *apigMember) bool {
+		return scope == "" || m.group == scope
+	})
+	if f := c.apigFull(len(stay), len(list)); f != nil {
+		return nil, f
 	}
 	ch.members = slices.DeleteFunc(ch.members, func(m *apigMember) bool {
 		return (scope == "" || m.group == scope) && !wanted[m.apigKey]
@@ -445,15 +479,15 @@ func apigListMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	rows := []object{}
+	var found []*apigMember
 	for _, m := range ch.members {
 		if c.apigLike("name", m.host) || c.apigLike("name", m.ecsName) {
 			if c.apigLike("member_group_name", m.group) && (!c.in.has("member_group_id") || c.in.str("member_group_id") == m.groupID) {
-				rows = append(rows, m.object(c, ch))
+				found = append(found, m)
 			}
 		}
 	}
-	return c.apigPage("members", rows), nil
+	return c.apigPage("members", len(found), func(i int) object { return found[i].object(c, ch) }), nil
 }
 
 // apigLike applies a name filter: part of the name is enough unless
@@ -468,41 +502,21 @@ func (c *call) apigLike(param, have string) bool {
 	return strings.Contains(have, c.in.str(param))
 }
 
-// apigPage cuts a page out of rows. Bad limits and offsets are corrected, as
-// the service does.
-func (c *call) apigPage(name string, rows []object) object {
+// apigPage makes a page of n rows. Bad limits and offsets are corrected, as the
+// service does.
+func (c *call) apigPage(name string, n int, row func(int) object) object {
 	limit := int(c.in.num("limit"))
 	if limit <= 0 {
 		limit = c.op.Pagination.DefaultSize
 	}
 	limit = min(limit, c.op.Pagination.MaxPageSize)
-	from := min(int(max(c.in.num("offset"), 0)), len(rows))
-	to := min(from+limit, len(rows))
-	return object{name: rows[from:to], "size": to - from, "total": len(rows)}
-}
-
-func apigCreateChannel(c *call) (object, *fault) {
-	i, f := c.apigInstance()
-	if f != nil {
-		return nil, f
+	from := int(min(max(c.in.num("offset"), 0), int64(n)))
+	to := min(from+limit, n)
+	rows := make([]object, 0, to-from)
+	for i := from; i < to; i++ {
+		rows = append(rows, row(i))
 	}
-	if slices.ContainsFunc(i.channels, func(ch *apigChannel) bool { return ch.in.str("name") == c.in.str("name") }) {
-		return nil, refusef(400, "APIG.3208", "A VPC channel with the same name already exists;name:%s", c.in.str("name"))
-	}
-	// Checked on a channel of its own before it becomes the instance's.
-	ch := &apigChannel{id: c.ids.hex(32), in: c.in, created: c.now}
-	for _, g := range c.in.list("member_groups") {
-		c.addAPIGGroup(ch, c.now, g)
-	}
-	list, f := apigMembers(ch, c.in.list("members"))
-	if f != nil {
-		return nil, f
-	}
-	for _, in := range list {
-		ch.put(c, in)
-	}
-	i.channels = append(i.channels, ch)
-	return ch.object(c), nil
+	return object{name: rows, "size": len(rows), "total": n}
 }
 
 func apigShowChannel(c *call) (object, *fault) {
@@ -518,20 +532,31 @@ func apigListChannels(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	rows := []object{}
+	var found []*apigChannel
 	for _, ch := range i.channels {
-		member := func(ok func(*apigMember) bool) bool { return slices.ContainsFunc(ch.members, ok) }
-		group := func(ok func(*apigGroup) bool) bool { return slices.ContainsFunc(ch.groups, ok) }
-		if c.in.has("id") && c.in.str("id") != ch.id || !c.apigLike("name", ch.in.str("name")) ||
-			c.in.has("member_host") && !member(func(m *apigMember) bool { return c.apigLike("member_host", m.host) }) ||
-			c.in.has("member_port") && !member(func(m *apigMember) bool { return m.port == c.in.num("member_port") }) ||
-			c.in.has("member_group_name") && !group(func(g *apigGroup) bool {
-				return c.apigLike("member_group_name", g.in.str("member_group_name"))
-			}) ||
-			c.in.has("member_group_id") && !group(func(g *apigGroup) bool { return g.id == c.in.str("member_group_id") }) {
-			continue
+		if c.apigWanted(ch) {
+			found = append(found, ch)
 		}
-		rows = append(rows, ch.object(c))
 	}
-	return c.apigPage("vpc_channels", rows), nil
+	return c.apigPage("vpc_channels", len(found), func(i int) object { return found[i].object(c) }), nil
+}
+
+// apigWanted applies the filters of a list of channels.
+func (c *call) apigWanted(ch *apigChannel) bool {
+	member := func(ok func(*apigMember) bool) bool { return slices.ContainsFunc(ch.members, ok) }
+	group := func(ok func(*apigGroup) bool) bool { return slices.ContainsFunc(ch.groups, ok) }
+	switch {
+	case c.in.has("id") && c.in.str("id") != ch.id,
+		!c.apigLike("name", ch.in.str("name")),
+		c.in.has("vpc_channel_type") && c.in.str("vpc_channel_type") != ch.kind(),
+		c.in.has("dict_code") && c.in.str("dict_code") != ch.in.str("dict_code"),
+		c.in.has("member_host") && !member(func(m *apigMember) bool { return c.apigLike("member_host", m.host) }),
+		c.in.has("member_port") && !member(func(m *apigMember) bool { return m.port == c.in.num("member_port") }),
+		c.in.has("member_group_name") && !group(func(g *apigGroup) bool {
+			return c.apigLike("member_group_name", g.in.str("member_group_name"))
+		}),
+		c.in.has("member_group_id") && !group(func(g *apigGroup) bool { return g.id == c.in.str("member_group_id") }):
+		return false
+	}
+	return true
 }

@@ -92,7 +92,6 @@ func TestAPIGMembers(t *testing.T) {
 		{"enable absent", "POST", "/members/batch-enable", fields{"member_ids": []string{"m-2", "m-none"}}, 404, "APIG.3024", "", ""},
 		{"no such channel", "GET", "/../vc-none/members", nil, 404, "APIG.3023", "", ""},
 		{"ecs channel", "POST", "/../vc-ecs/members", members(in("", "10.0.0.1")), 400, "APIG.2001", "", ""},
-		{"not emulated", "DELETE", "", nil, 501, "FakeCloud.NotImplemented", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

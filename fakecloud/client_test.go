@@ -21,14 +21,14 @@ type fields = map[string]any
 
 // client sends raw signed requests.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	cfg  cloudlb.Config
 	http *http.Client
 	// before changes a request before it is signed, after afterwards.
 	before, after func(*http.Request)
 }
 
-func newClient(t *testing.T, cfg cloudlb.Config) *client {
+func newClient(t testing.TB, cfg cloudlb.Config) *client {
 	c := &client{t: t, cfg: cfg, http: cfg.HTTPClient}
 	if c.http == nil {
 		c.http = &http.Client{Transport: &http.Transport{}}

@@ -14,14 +14,21 @@ import (
 type Cloud struct {
 	set settings
 
-	mu     sync.Mutex // guards everything below
-	ids    ids
-	nonces nonces
-	log    []Request
-	alb    albState
-	slb    slbState
-	elb    elbState
-	apig   apigState
+	mu       sync.Mutex // guards everything below
+	ids      ids
+	nonces   nonces
+	log      journal
+	keys     []cloudlb.Credentials // the newest first
+	tokens   []cloudlb.Credentials // IAM tokens
+	windows  map[*operation]*window
+	faults   []*Injection
+	injected uint64
+	alb      albState
+	slb      slbState
+	elb      elbState
+	apig     apigState
+	sick     map[string]bool // servers that fail health checks
+	flows    []*Traffic      // that nobody ended
 }
 
 type settings struct {
@@ -35,6 +42,21 @@ type settings struct {
 	job           time.Duration
 	window        time.Duration
 	initial       time.Duration
+	zeroAbnormal  bool
+	templates     int // quota; 0: the usual one
+	elbPending    time.Duration
+	elbCheck      time.Duration
+	elbQuotas     map[string]int
+	apigWindow    time.Duration
+	apigQuotas    [2]int // channels per instance, members per channel; 0: unlimited
+
+	credentialsLife time.Duration
+	noBudgets       bool
+	budgets         []setBudget
+	tokenRuns       time.Duration
+	tokenLife       time.Duration
+	jobLife         time.Duration
+	logSize         int
 }
 
 // Option changes a Cloud that New makes.
@@ -72,6 +94,25 @@ func WithConfiguringWindow(d time.Duration) Option { return func(s *settings) { 
 // health-checked APIG channel, has no health result yet: 2s by default.
 func WithMemberInitial(d time.Duration) Option { return func(s *settings) { s.initial = d } }
 
+// WithTokenProcessing lets every request with a client token count as running
+// for d after it arrived, whenever it was answered: repeating it before is
+// IdempotenceProcessing. By default only requests that Slow delays run for a
+// while.
+func WithTokenProcessing(d time.Duration) Option { return func(s *settings) { s.tokenRuns = d } }
+
+// WithTokenLife lets ALB forget a client token d after its first use; a request
+// that comes later with the same one is carried out again. By default tokens
+// are remembered for good.
+func WithTokenLife(d time.Duration) Option { return func(s *settings) { s.tokenLife = d } }
+
+// WithJobExpiry lets ALB jobs leave ListAsynJobs d after their end. By default
+// they are listed for good.
+func WithJobExpiry(d time.Duration) Option { return func(s *settings) { s.jobLife = d } }
+
+// WithRequestLog bounds the memory of Requests to about the last n; 0, the
+// default, keeps all.
+func WithRequestLog(n int) Option { return func(s *settings) { s.logSize = n } }
+
 // New returns an empty Cloud.
 func New(opts ...Option) *Cloud {
 	c := &Cloud{set: settings{
@@ -81,10 +122,30 @@ func New(opts ...Option) *Cloud {
 		job:         2 * time.Second,
 		window:      time.Second,
 		initial:     2 * time.Second,
+		elbCheck:    2 * time.Second,
 	}}
 	for _, opt := range opts {
 		opt(&c.set)
 	}
+	if err := c.set.checkBudgets(); err != nil {
+		panic("fakecloud: " + err.Error())
+	}
+	c.keys = []cloudlb.Credentials{{
+		AccessKeyID: c.set.accessKeyID, SecretAccessKey: c.set.secret, SecurityToken: c.set.securityToken,
+	}}
+	if c.set.token != "" {
+		c.tokens = []cloudlb.Credentials{{Token: c.set.token}}
+	}
+	if c.set.credentialsLife > 0 {
+		ends := time.Now().Add(c.set.credentialsLife)
+		for _, list := range [][]cloudlb.Credentials{c.keys, c.tokens} {
+			for i := range list {
+				list[i].Expires = ends
+			}
+		}
+	}
+	c.log.size, c.log.counts = c.set.logSize, make(map[operationKey]int)
+	c.windows = make(map[*operation]*window)
 	c.ids = newIDs(c.set.seed)
 	c.set.projectID = c.ids.hex(32)
 	c.alb.init()
@@ -98,10 +159,13 @@ func New(opts ...Option) *Cloud {
 // credentials and an HTTPClient that is answered without a socket, also inside
 // a testing/synctest bubble. Change the copy as needed.
 func (c *Cloud) Config() cloudlb.Config {
+	c.mu.Lock()
+	key := c.keys[0]
+	c.mu.Unlock()
 	return cloudlb.Config{
 		Region:      c.set.region,
 		Endpoint:    "https://fakecloud.invalid",
-		Credentials: cloudlb.StaticCredentials(c.set.accessKeyID, c.set.secret, c.set.securityToken),
+		Credentials: cloudlb.StaticCredentials(key.AccessKeyID, key.SecretAccessKey, key.SecurityToken),
 		HTTPClient:  &http.Client{Transport: c},
 	}
 }

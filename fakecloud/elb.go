@@ -47,6 +47,7 @@ type PoolMember struct {
 func (c *Cloud) AddPool(p Pool) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.flowNow()
 	now := time.Now()
 	pool := c.newELBPool(p.ID, now, seeded("elb", "CreatePool", "pool", params{
 		"name": either(p.Name, "pool-"+c.ids.hex(6)), "protocol": either(p.Protocol, "HTTP"),
@@ -54,7 +55,11 @@ func (c *Cloud) AddPool(p Pool) string {
 		"loadbalancer_id": either(p.LoadBalancerID, c.ids.uuid()), "listener_id": p.ListenerID,
 		"any_port_enable": p.AnyPort, "member_deletion_protection_enable": p.DeletionProtection,
 	}))
-	pool.monitor = p.HealthMonitorID
+	if p.HealthMonitorID != "" {
+		c.newELBMonitor(pool, p.HealthMonitorID, now.Add(-c.set.initial), seeded("elb", "CreateHealthMonitor", "healthmonitor", params{
+			"type": elbMonitorTypes(pool.in.str("protocol"))[0], "delay": int64(5), "timeout": int64(3), "max_retries": int64(3),
+		}))
+	}
 	for _, m := range p.Members {
 		member := c.newELBMember(pool, now.Add(-c.set.initial), params{
 			"name": m.Name, "address": m.Address, "protocol_port": int64(m.Port), "weight": weight(m.Weight, 1),
@@ -66,24 +71,31 @@ func (c *Cloud) AddPool(p Pool) string {
 	return pool.id
 }
 
-const elbMembersPerPool = 1000
-
 type elbState struct {
 	pools map[string]*elbPool
 	order []*elbPool // by creation
-	// balancers and listeners are those that pools were seeded with.
-	balancers, listeners map[string]bool
+	pairs []*elbPool // master-slave pools, by creation
+	// balancers and listeners are those that pools were seeded with. A
+	// listener has the load balancer that it was first seen with.
+	balancers map[string]*elbBalancer
+	listeners map[string]*elbBalancer
+	monitors  []*elbMonitor // by creation
+	jobs      []*elbJob     // by creation
+	checks    map[string]*elbMemberCheck
 }
 
 func (s *elbState) init() {
 	s.pools = make(map[string]*elbPool)
-	s.balancers, s.listeners = make(map[string]bool), make(map[string]bool)
+	s.balancers, s.listeners = make(map[string]*elbBalancer), make(map[string]*elbBalancer)
+	s.checks = make(map[string]*elbMemberCheck)
 }
 
 type elbPool struct {
 	id               string
 	in               params // what it was created with
-	monitor          string
+	balancer         *elbBalancer
+	monitor          string      // its ID, empty when nothing checks the members
+	check            *elbMonitor // the monitor itself
 	created, updated time.Time
 	members          []*elbMember // in the order they were added
 }
@@ -98,17 +110,28 @@ type elbMember struct {
 func (c *Cloud) newELBPool(id string, now time.Time, in params) *elbPool {
 	p := &elbPool{id: either(id, c.ids.uuid()), in: in, created: now, updated: now}
 	if old := c.elb.pools[p.id]; old != nil {
-		c.elb.order = slices.DeleteFunc(c.elb.order, func(x *elbPool) bool { return x == old })
+		c.removeELBPool(old)
 	}
 	c.elb.pools[p.id] = p
 	c.elb.order = append(c.elb.order, p)
-	if id := in.str("loadbalancer_id"); id != "" {
-		c.elb.balancers[id] = true
-	}
-	if id := in.str("listener_id"); id != "" {
-		c.elb.listeners[id] = true
-	}
+	c.elb.attach(p)
 	return p
+}
+
+func (c *Cloud) removeELBPool(p *elbPool) {
+	if p.check != nil {
+		c.removeELBMonitor(p.check)
+	}
+	delete(c.elb.pools, p.id)
+	c.elb.order = slices.DeleteFunc(c.elb.order, func(x *elbPool) bool { return x == p })
+}
+
+// refs are the references to one resource, or to none.
+func refs(id string) []object {
+	if id == "" {
+		return []object{}
+	}
+	return []object{{"id": id}}
 }
 
 func (c *Cloud) newELBMember(p *elbPool, now time.Time, in params) *elbMember {
@@ -121,38 +144,23 @@ func (c *Cloud) newELBMember(p *elbPool, now time.Time, in params) *elbMember {
 
 func (p *elbPool) object(project string) object {
 	out := clone(object(p.in))
-	refs := func(id string) []object {
-		if id == "" {
-			return []object{}
-		}
-		return []object{{"id": id}}
-	}
 	members := make([]object, len(p.members))
 	for i, m := range p.members {
 		members[i] = object{"id": m.id}
 	}
 	out["id"], out["project_id"], out["healthmonitor_id"] = p.id, project, p.monitor
-	out["loadbalancers"], out["listeners"] = refs(p.in.str("loadbalancer_id")), refs(p.in.str("listener_id"))
+	out["loadbalancers"], out["listeners"] = refs(p.balancer.key()), refs(p.in.str("listener_id"))
 	out["members"] = members
 	out["created_at"], out["updated_at"] = p.created.UTC().Format(time.RFC3339), p.updated.UTC().Format(time.RFC3339)
-	for name, def := range map[string]string{"description": "", "type": "", "vpc_id": "", "ip_version": "dualstack"} {
+	for name, def := range map[string]any{
+		"description": "", "type": "", "vpc_id": "", "ip_version": "dualstack", "enterprise_project_id": "0",
+		"any_port_enable": false, "member_deletion_protection_enable": false, "protection_status": "nonProtection",
+	} {
 		if !p.in.has(name) {
 			out[name] = def
 		}
 	}
 	return out
-}
-
-// status is the member's health at a point in time.
-func (m *elbMember) status(c *call) string {
-	switch {
-	case m.pool.monitor == "":
-		return "NO_MONITOR"
-	case c.now.Before(m.created.Add(c.set.initial)):
-		return "INITIAL"
-	default:
-		return "ONLINE"
-	}
 }
 
 func (m *elbMember) object(c *call) object {
@@ -164,6 +172,7 @@ func (m *elbMember) object(c *call) object {
 		"id": m.id, "project_id": c.set.projectID, "name": m.in.str("name"), "admin_state_up": true,
 		"address": m.in.str("address"), "protocol_port": m.in.num("protocol_port"), "weight": m.in.num("weight"),
 		"ip_version": "v4", "operating_status": m.status(c), "status": []object{}, "member_type": kind,
+		"pool_id": m.pool.id, "loadbalancer_id": m.pool.balancer.key(), "loadbalancers": refs(m.pool.balancer.key()),
 		"created_at": m.created.UTC().Format(time.RFC3339), "updated_at": m.updated.UTC().Format(time.RFC3339),
 	}
 	if ip, err := netip.ParseAddr(m.in.str("address")); err == nil && ip.Is6() {
@@ -171,6 +180,12 @@ func (m *elbMember) object(c *call) object {
 	}
 	if kind == "instance" {
 		out["subnet_cidr_id"] = m.in.str("subnet_cidr_id")
+	}
+	if listener := m.pool.in.str("listener_id"); listener != "" {
+		out["status"] = []object{{"listener_id": listener, "operating_status": out["operating_status"]}}
+	}
+	if out["operating_status"] == "OFFLINE" {
+		out["reason"] = object{"reason_code": "CONNECT_TIMEOUT", "expected_response": "", "healthcheck_response": ""}
 	}
 	if m.in.has("availability_zone") {
 		out["availability_zone"] = m.in.str("availability_zone")
@@ -205,17 +220,43 @@ func elbService() *service {
 		name:   "elb",
 		vendor: huawei,
 		handlers: map[string]handler{
-			"CreateMember":       elbCreateMember,
-			"BatchCreateMembers": elbBatchCreateMembers,
+			"CreateMember":       elbWrite(elbCreateMember),
+			"BatchCreateMembers": elbWrite(elbBatchCreateMembers),
 			"ListMembers":        elbListMembers,
+			"ListAllMembers":     elbListAllMembers,
 			"ShowMember":         elbShowMember,
-			"UpdateMember":       elbUpdateMember,
-			"BatchUpdateMembers": elbBatchUpdateMembers,
-			"DeleteMember":       elbDeleteMember,
-			"BatchDeleteMembers": elbBatchDeleteMembers,
-			"CreatePool":         elbCreatePool,
-			"ListPools":          elbListPools,
-			"ShowPool":           elbShowPool,
+			"UpdateMember":       elbWrite(elbUpdateMember),
+			"BatchUpdateMembers": elbWrite(elbBatchUpdateMembers),
+			"DeleteMember":       elbWrite(elbDeleteMember),
+			"BatchDeleteMembers": elbWrite(elbBatchDeleteMembers),
+
+			"CreatePool":        elbWrite(elbCreatePool),
+			"ListPools":         elbListPools,
+			"ShowPool":          elbShowPool,
+			"UpdatePool":        elbWrite(elbUpdatePool),
+			"DeletePool":        elbWrite(elbDeletePool),
+			"DeletePoolCascade": elbWrite(elbDeletePoolCascade),
+			"BatchDeletePools":  elbWrite(elbBatchDeletePools),
+
+			"CreateMasterSlavePool": elbWrite(elbCreatePair),
+			"ListMasterSlavePools":  elbListPairs,
+			"ShowMasterSlavePool":   elbShowPair,
+			"DeleteMasterSlavePool": elbWrite(elbDeletePair),
+
+			"CreateHealthMonitor": elbWrite(elbCreateMonitor),
+			"ListHealthMonitors":  elbListMonitors,
+			"ShowHealthMonitor":   elbShowMonitor,
+			"UpdateHealthMonitor": elbWrite(elbUpdateMonitor),
+			"DeleteHealthMonitor": elbWrite(elbDeleteMonitor),
+
+			"ListJobs":                   elbListJobs,
+			"ShowJob":                    elbShowJob,
+			"CreateMemberHealthCheckJob": elbCreateMemberCheck,
+			"ShowMemberHealthCheckJob":   elbShowMemberCheck,
+
+			"ShowLoadBalancerStatus": elbShowStatus,
+			"ShowQuota":              elbShowQuota,
+			"ListQuotaDetails":       elbListQuotas,
 		},
 		refuse:    func(p problem) *fault { return elbInvalid("%s %s", p.field, p.detail) },
 		noProject: fault{403, "ELB.8903", "Forbidden: the project in the URL is not the project of the request."},
@@ -260,13 +301,6 @@ func elbCheck(p *elbPool, m params) *fault {
 	return nil
 }
 
-func elbFull(p *elbPool, more int) *fault {
-	if len(p.members)+more > elbMembersPerPool {
-		return refusef(409, "ELB.8905", "Quota exceeded for resources: members_per_pool")
-	}
-	return nil
-}
-
 func elbCreateMember(c *call) (object, *fault) {
 	p, f := c.elbPool()
 	if f != nil {
@@ -280,7 +314,7 @@ func elbCreateMember(c *call) (object, *fault) {
 		return nil, refusef(409, "ELB.8907", "Member with address %s and protocol_port %d already present in pool %s",
 			in.str("address"), in.num("protocol_port"), p.id)
 	}
-	if f := elbFull(p, 1); f != nil {
+	if f := c.elbFull(p, 1); f != nil {
 		return nil, f
 	}
 	m := c.newELBMember(p, c.now, in)
@@ -303,7 +337,7 @@ func elbBatchCreateMembers(c *call) (object, *fault) {
 			fresh++
 		}
 	}
-	if f := elbFull(p, fresh); f != nil {
+	if f := c.elbFull(p, fresh); f != nil {
 		return nil, f
 	}
 	members := make([]object, len(list))
@@ -446,93 +480,17 @@ func elbListMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	rows := make([]object, len(p.members))
-	for i, m := range p.members {
-		rows[i] = m.object(c)
-	}
-	return c.elbPage("members", rows)
+	return c.elbPage("members", len(p.members),
+		func(i int) string { return p.members[i].id }, func(i int) object { return p.members[i].object(c) })
 }
 
-func elbCreatePool(c *call) (object, *fault) {
-	in := c.in.object("pool")
-	if id := in.str("loadbalancer_id"); id != "" && !c.elb.balancers[id] {
-		return nil, elbNotFound("loadbalancer", id)
+func elbListAllMembers(c *call) (object, *fault) {
+	var all []*elbMember
+	for _, p := range c.elb.order {
+		all = append(all, p.members...)
 	}
-	if id := in.str("listener_id"); id != "" && !c.elb.listeners[id] {
-		return nil, elbNotFound("listener", id)
-	}
-	p := c.newELBPool("", c.now, params(clone(object(in))))
-	return object{"pool": p.object(c.set.projectID)}, nil
-}
-
-func elbShowPool(c *call) (object, *fault) {
-	p, f := c.elbPool()
-	if f != nil {
-		return nil, f
-	}
-	return object{"pool": p.object(c.set.projectID)}, nil
-}
-
-func elbListPools(c *call) (object, *fault) {
-	rows := make([]object, len(c.elb.order))
-	for i, p := range c.elb.order {
-		rows[i] = p.object(c.set.projectID)
-		// Filters over what a pool refers to.
-		rows[i]["loadbalancer_id"], rows[i]["listener_id"] = p.in.str("loadbalancer_id"), p.in.str("listener_id")
-		var addresses []any
-		for _, m := range p.members {
-			addresses = append(addresses, m.in.str("address"))
-		}
-		rows[i]["member_address"] = addresses
-	}
-	return c.elbPage("pools", rows)
-}
-
-// elbPage filters rows by the query parameters and cuts out the page after (or
-// before) the marker.
-func (c *call) elbPage(name string, rows []object) (object, *fault) {
-	rows = slices.DeleteFunc(rows, func(row object) bool {
-		for _, f := range c.op.Request {
-			wanted, sent := c.sent[f.Name]
-			if !sent || f.In != "query" || slices.Contains(c.op.Pagination.Request, f.Name) {
-				continue
-			}
-			if !anyOf(row[f.Name], wanted) {
-				return true
-			}
-		}
-		return false
-	})
-	limit := int(c.in.num("limit"))
-	if limit == 0 {
-		limit = c.op.Pagination.DefaultSize
-	}
-	from, to := 0, len(rows)
-	reverse := c.in.flag("page_reverse")
-	if c.in.has("marker") {
-		at := slices.IndexFunc(rows, func(row object) bool { return row["id"] == c.in.str("marker") })
-		if at < 0 {
-			return nil, elbInvalid("marker %q is not the id of an entry", c.in.str("marker"))
-		}
-		if reverse {
-			to = at
-		} else {
-			from = at + 1
-		}
-	}
-	if reverse {
-		from = max(from, to-limit)
-	} else {
-		to = min(to, from+limit)
-	}
-	info := object{"current_count": to - from}
-	if from > 0 && from < to {
-		info["previous_marker"] = rows[from]["id"]
-	}
-	if to < len(rows) && from < to {
-		info["next_marker"] = rows[to-1]["id"]
-	}
-	return object{name: rows[from:to], "page_info": info}, nil
+	return c.elbPage("members", len(all),
+		func(i int) string { return all[i].id }, func(i int) object { return all[i].object(c) })
 }
 
 // anyOf reports whether a value, or one of a list of values, is among those

@@ -217,7 +217,7 @@ func TestELBPools(t *testing.T) {
 	want(t, c.rest("GET", base+"/pools/none", nil), 404, "ELB.8904")
 	want(t, c.rest("POST", base+"/pools", fields{"pool": fields{"lb_algorithm": "ROUND_ROBIN", "protocol": "TCP", "loadbalancer_id": "none"}}), 404, "ELB.8904")
 	want(t, c.rest("POST", base+"/pools", fields{"pool": fields{"lb_algorithm": "ROUND_ROBIN", "protocol": "TCP"}}), 400, "ELB.8902")
-	want(t, c.rest("DELETE", base+"/pools/"+id, nil), 501, "FakeCloud.NotImplemented")
+	want(t, c.rest("DELETE", base+"/pools/"+id, nil), 409, "ELB.8907")
 }
 
 func TestELBLimits(t *testing.T) {

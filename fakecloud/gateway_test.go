@@ -384,7 +384,7 @@ func TestDeterminism(t *testing.T) {
 
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	cloud := fakecloud.New()
+	cloud := fakecloud.New(fakecloud.WithLoadBalancerPending(0))
 	cloud.AddPool(fakecloud.Pool{ID: "pool-1"})
 	c := newClient(t, cloud.Config())
 	path := "/v3/" + cloud.ProjectID() + "/elb/pools/pool-1/members"

@@ -151,6 +151,9 @@ func (d *decoder) value(f *specfile.Field, raw any, how notation, path string) a
 			d.fail(malformed, path, "is not a JSON text: %v", err)
 			return nil
 		}
+		if len(f.Fields) == 0 && f.ItemType == "" { // the spec does not say what is in it
+			return v
+		}
 		return d.array(f, v, looseJSON, path)
 	case "object":
 		o, ok := raw.(object)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/fakecloud/sigcheck"
 )
 
@@ -39,6 +40,13 @@ type answer struct {
 	vendor    vendor
 	requestID string
 	body      []byte
+	// extra are headers that not every answer has.
+	extra http.Header
+	// contentType is that of JSON when empty.
+	contentType string
+	// effect is what happens to the answer on its way, after delay.
+	effect Effect
+	delay  time.Duration
 }
 
 func (a answer) header() http.Header {
@@ -48,8 +56,9 @@ func (a answer) header() http.Header {
 	} else {
 		h.Set("X-Acs-Request-Id", a.requestID)
 	}
+	maps.Copy(h, a.extra)
 	if a.status != http.StatusNoContent {
-		h.Set("Content-Type", "application/json;charset=utf-8")
+		h.Set("Content-Type", either(a.contentType, "application/json;charset=utf-8"))
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	return h
@@ -75,6 +84,13 @@ type call struct {
 	// sent are the checked parameters, in the same with the spec's defaults.
 	sent object
 	in   params
+	// empty marks a change that names nothing to change.
+	empty bool
+	// header is added to the answer, which comes after delay; fault says what
+	// injected faults did to the request.
+	header http.Header
+	delay  time.Duration
+	fault  string
 }
 
 // serve answers a request: find the operation, check who asks, check the
@@ -92,6 +108,8 @@ func (c *Cloud) serve(r *http.Request, body []byte) answer {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	q.now = time.Now() // in the order of the changes
+	c.flow(q.now)
 	if q.vendor == huawei {
 		q.id = c.ids.hex(32)
 	} else {
@@ -101,23 +119,26 @@ func (c *Cloud) serve(r *http.Request, body []byte) answer {
 		f = refusef(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	if f == nil {
+		f = q.spend()
+	}
+	if f == nil {
 		f = bad
 	}
-	var out object
-	switch {
-	case f != nil:
-	case q.op.handle == nil:
+	if f == nil && q.op.handle == nil {
 		f = refusef(501, "FakeCloud.NotImplemented", "The operation %s is not emulated yet.", q.op.Name)
-	default:
-		out, f = q.op.handle(q)
 	}
-	a := q.answer(r, out, f)
+	var a answer
+	if f == nil {
+		a, f = q.carryOut(r)
+	} else {
+		a = q.answer(r, nil, f)
+	}
 	q.record(a.status, f)
 	return a
 }
 
 func (q *call) answer(r *http.Request, out object, f *fault) answer {
-	a := answer{vendor: q.vendor, requestID: q.id}
+	a := answer{vendor: q.vendor, requestID: q.id, extra: q.header}
 	switch {
 	case f == nil:
 		a.status = q.op.Success
@@ -144,7 +165,7 @@ func (q *call) answer(r *http.Request, out object, f *fault) answer {
 }
 
 func (q *call) record(status int, f *fault) {
-	rec := Request{Time: q.now, Status: status, RequestID: q.id, Params: clone(q.sent)}
+	rec := Request{Time: q.now, Status: status, RequestID: q.id, Params: clone(q.sent), Empty: q.empty, Fault: q.fault}
 	if q.service != nil {
 		rec.Service = q.service.name
 	}
@@ -155,7 +176,7 @@ func (q *call) record(status int, f *fault) {
 	if f != nil {
 		rec.Code = f.code
 	}
-	q.log = append(q.log, rec)
+	q.log.add(rec)
 }
 
 // find decides by the content of a request, never by its host, which service
@@ -248,15 +269,17 @@ func (q *call) readForm(r *http.Request, body []byte) *fault {
 
 // authenticate verifies the signature or the token of a request.
 func (q *call) authenticate(r *http.Request, body []byte) *fault {
+	var key cloudlb.Credentials
 	keys := func(accessKeyID string) (secret, securityToken string, ok bool) {
-		return q.set.secret, q.set.securityToken, accessKeyID == q.set.accessKeyID
+		key, ok = q.key(accessKeyID, q.now)
+		return key.SecretAccessKey, key.SecurityToken, ok
 	}
 	var who sigcheck.Identity
 	var err error
 	switch {
 	case q.vendor == huawei:
 		if token := r.Header.Get("X-Auth-Token"); token != "" {
-			if q.set.token == "" || token != q.set.token {
+			if !q.knowsToken(token, q.now) {
 				return &q.service.noToken
 			}
 		} else {
@@ -271,6 +294,9 @@ func (q *call) authenticate(r *http.Request, body []byte) *fault {
 		return &fault{failure.Status, failure.Code, failure.Message}
 	} else if err != nil {
 		return refusef(400, "IncompleteSignature", "%v", err)
+	}
+	if expired(key, q.now) {
+		return q.tooOld()
 	}
 	q.nonce = who.Nonce
 	if who.Region != "" && who.Region != q.set.region {
@@ -318,6 +344,7 @@ func (q *call) decode(r *http.Request, body []byte) *fault {
 	} else {
 		raw, how = q.rest(d, r, body), byPlace
 	}
+	q.empty = q.changesNothing(raw)
 	in := d.object(q.op.Request, raw, how, "")
 	if d.problem != nil {
 		return q.service.refuse(*d.problem)

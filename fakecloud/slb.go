@@ -20,54 +20,62 @@ type VServerGroup struct {
 	Servers []BackendServer
 }
 
-// AddLoadBalancer puts a classic SLB load balancer into the Cloud and returns
-// its ID, a generated one when id is empty.
-func (c *Cloud) AddLoadBalancer(id string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ensureBalancer(id).id
-}
-
 // AddVServerGroup puts a classic SLB vServer group into the Cloud and returns
 // its ID. A group of the same ID is replaced.
 func (c *Cloud) AddVServerGroup(g VServerGroup) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old := c.slb.groups[g.ID]; old != nil {
-		old.balancer.groups = slices.DeleteFunc(old.balancer.groups, func(x *slbGroup) bool { return x == old })
-	}
+	c.flowNow()
 	group := c.newSLBGroup(g.ID, c.ensureBalancer(g.LoadBalancerID), time.Now(), g.Name)
 	for _, k := range sortedKeys(g.Tags) {
 		group.tags = append(group.tags, object{"TagKey": k, "TagValue": g.Tags[k]})
 	}
-	for _, s := range g.Servers {
-		group.servers = append(group.servers, &slbServer{
+	group.servers = slbSeeded(g.Servers)
+	if old := c.slb.groups[g.ID]; old != nil {
+		old.handOver(group)
+	}
+	c.slb.groups[group.id] = group
+	return group.id
+}
+
+func slbSeeded(servers []BackendServer) []*slbServer {
+	out := make([]*slbServer, len(servers))
+	for i, s := range servers {
+		out[i] = &slbServer{
 			slbKey:      slbKey{s.ID, either(strings.ToLower(s.Type), "ecs"), either(s.IP, privateIP(s.ID)), int64(s.Port)},
 			weight:      weight(s.Weight, 100),
 			description: s.Description,
-		})
+		}
 	}
-	return group.id
+	return out
 }
 
 const slbServersPerBalancer = 200
 
 type slbState struct {
 	balancers map[string]*slbBalancer
+	order     []*slbBalancer // by creation
 	groups    map[string]*slbGroup
+	masters   map[string]*slbGroup // primary/secondary groups
 }
 
 func (s *slbState) init() {
 	s.balancers = make(map[string]*slbBalancer)
 	s.groups = make(map[string]*slbGroup)
+	s.masters = make(map[string]*slbGroup)
 }
 
 // slbBalancer is a load balancer: the unit that is locked after a change.
 type slbBalancer struct {
 	id        string
-	groups    []*slbGroup // by creation
+	created   time.Time
+	about     ClassicLoadBalancer // what it was seeded with
+	group     *slbGroup           // the default group; its servers have port 0
+	groups    []*slbGroup         // by creation
+	masters   []*slbGroup         // by creation
+	listeners []*slbListener      // by creation
 	busyUntil time.Time
-	busyGroup *slbGroup // the one that was changed
+	busyGroup *slbGroup // the vServer group that was changed, if it was one
 }
 
 type slbGroup struct {
@@ -87,6 +95,7 @@ type slbServer struct {
 	slbKey
 	weight      int64
 	description string
+	role        string // Master or Slave, in a primary/secondary group
 }
 
 func (c *Cloud) ensureBalancer(id string) *slbBalancer {
@@ -95,8 +104,10 @@ func (c *Cloud) ensureBalancer(id string) *slbBalancer {
 	}
 	lb := c.slb.balancers[id]
 	if lb == nil {
-		lb = &slbBalancer{id: id}
+		lb = &slbBalancer{id: id, created: time.Now()}
+		lb.group = &slbGroup{balancer: lb}
 		c.slb.balancers[id] = lb
+		c.slb.order = append(c.slb.order, lb)
 	}
 	return lb
 }
@@ -104,17 +115,34 @@ func (c *Cloud) ensureBalancer(id string) *slbBalancer {
 func (c *Cloud) newSLBGroup(id string, lb *slbBalancer, now time.Time, name string) *slbGroup {
 	g := &slbGroup{id: either(id, c.ids.alibaba("rsp-")), created: now, balancer: lb}
 	g.name = either(name, g.id)
-	c.slb.groups[g.id] = g
 	lb.groups = append(lb.groups, g)
 	return g
 }
 
 func (lb *slbBalancer) size() int {
-	n := 0
+	n := len(lb.group.servers)
 	for _, g := range lb.groups {
 		n += len(g.servers)
 	}
+	for _, g := range lb.masters {
+		n += len(g.servers)
+	}
 	return n
+}
+
+// drop takes a group from its load balancer.
+func (g *slbGroup) drop() {
+	gone := func(x *slbGroup) bool { return x == g }
+	g.balancer.groups = slices.DeleteFunc(g.balancer.groups, gone)
+	g.balancer.masters = slices.DeleteFunc(g.balancer.masters, gone)
+}
+
+// handOver puts a group of the same ID in the place of g.
+func (g *slbGroup) handOver(to *slbGroup) {
+	g.drop()
+	for _, l := range g.balancer.listeners {
+		l.swap(g, to)
+	}
 }
 
 func (g *slbGroup) find(k slbKey) *slbServer {
@@ -153,9 +181,30 @@ func slbService() *service {
 			"SetVServerGroupAttribute":         slbWrite(slbSet),
 			"DescribeVServerGroupAttribute":    slbDescribeGroup,
 			"DescribeVServerGroups":            slbDescribeGroups,
+			"DeleteVServerGroup":               slbDelete,
+			"ModifyVServerGroupBackendServers": slbWrite(slbModify),
+
+			"AddBackendServers":    slbDefault(slbAdd),
+			"SetBackendServers":    slbDefault(slbSet),
+			"RemoveBackendServers": slbDefault(slbRemove),
+
+			"CreateMasterSlaveServerGroup":            slbCreateMaster,
+			"DeleteMasterSlaveServerGroup":            slbDeleteMaster,
+			"DescribeMasterSlaveServerGroups":         slbDescribeMasters,
+			"DescribeMasterSlaveServerGroupAttribute": slbDescribeMaster,
+
+			"DescribeLoadBalancers":         slbDescribeBalancers,
+			"DescribeLoadBalancerAttribute": slbDescribeBalancer,
+			"DescribeHealthStatus":          slbDescribeHealth,
+			"DescribeRegions":               slbDescribeRegions,
 		},
 		refuse: func(p problem) *fault {
-			servers := strings.HasPrefix(p.field, "BackendServers")
+			servers := strings.Contains(p.field, "BackendServers")
+			if strings.HasPrefix(p.field, "MasterSlaveBackendServers") {
+				if f := slbMasterProblem(p); f != nil {
+					return f
+				}
+			}
 			switch {
 			case p.kind == missing && p.name == p.field:
 				return refusef(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", p.field)
@@ -176,9 +225,10 @@ func slbService() *service {
 	}
 }
 
-// slbRegion checks that a call is for this region.
+// slbRegion checks that a call is for this region. Some calls need not name
+// one.
 func (c *call) slbRegion() *fault {
-	if c.in.str("RegionId") != c.set.region {
+	if id := c.in.str("RegionId"); id != "" && id != c.set.region {
 		return refusef(404, "InvalidRegionId.NotFound", "The specified region does not exist.")
 	}
 	return nil
@@ -204,21 +254,21 @@ func (c *call) slbLoadBalancer() (*slbBalancer, *fault) {
 	return nil, refusef(404, "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does not exist.")
 }
 
-// slbLock refuses a change of g, which is nil for a new group, as long as the
-// load balancer is still busy with an earlier one.
+// slbLock refuses a change of the vServer group g, or of something else of the
+// load balancer when g is nil, as long as that is busy with an earlier one.
 func (c *call) slbLock(lb *slbBalancer, g *slbGroup) *fault {
 	switch {
 	case !c.now.Before(lb.busyUntil):
 		return nil
-	case lb.busyGroup == g:
+	case g != nil && lb.busyGroup == g:
 		return refusef(400, "VServerGroupProcessing", "The operation of the vServer group is pending, please try again later.")
 	default:
 		return refusef(409, "BackendServer.configuring", "A previous configuration of the load balancer is pending; please try again later.")
 	}
 }
 
-func (c *call) slbBusy(g *slbGroup) {
-	g.balancer.busyUntil, g.balancer.busyGroup = c.now.Add(c.set.window), g
+func (c *call) slbBusy(lb *slbBalancer, g *slbGroup) {
+	lb.busyUntil, lb.busyGroup = c.now.Add(c.set.window), g
 }
 
 // slbWrite is the frame of a change of a group: region, group, lock, and the
@@ -232,20 +282,20 @@ func slbWrite(change func(*call, *slbGroup, []*slbServer) *fault) handler {
 		if f := c.slbLock(g.balancer, g); f != nil {
 			return nil, f
 		}
-		if f := change(c, g, c.slbServers()); f != nil {
+		if f := change(c, g, c.slbServers("BackendServers")); f != nil {
 			return nil, f
 		}
-		c.slbBusy(g)
+		c.slbBusy(g.balancer, g)
 		return g.object(), nil
 	}
 }
 
-// slbServers reads BackendServers. Of entries for the same server the first
+// slbServers reads a list of servers. Of entries for the same server the first
 // counts.
-func (c *call) slbServers() []*slbServer {
+func (c *call) slbServers(list string) []*slbServer {
 	var out []*slbServer
 	seen := make(map[slbKey]bool)
-	for _, s := range c.in.list("BackendServers") {
+	for _, s := range c.in.list(list) {
 		k := slbKey{s.str("ServerId"), s.str("Type"), s.str("ServerIp"), s.num("Port")}
 		if k.ip == "" {
 			k.ip = privateIP(k.id)
@@ -254,19 +304,27 @@ func (c *call) slbServers() []*slbServer {
 			continue
 		}
 		seen[k] = true
-		out = append(out, &slbServer{k, s.num("Weight"), s.str("Description")})
+		out = append(out, &slbServer{k, s.num("Weight"), s.str("Description"), s.str("ServerType")})
 	}
 	return out
+}
+
+// room refuses more servers than a load balancer may have.
+func (lb *slbBalancer) room(more int) *fault {
+	if lb.size()+more > slbServersPerBalancer {
+		return refusef(400, "TooManyBackendServers", "The load balancer has too many backend servers, max supported number: %d.", slbServersPerBalancer)
+	}
+	return nil
 }
 
 func slbAdd(_ *call, g *slbGroup, servers []*slbServer) *fault {
 	for _, s := range servers {
 		if g.find(s.slbKey) != nil {
-			return refusef(400, "InvalidParameter", "The resource already exists: backend server %s, port %d.", s.id, s.port)
+			return g.present(s)
 		}
 	}
-	if g.balancer.size()+len(servers) > slbServersPerBalancer {
-		return refusef(400, "TooManyBackendServers", "The load balancer has too many backend servers, max supported number: %d.", slbServersPerBalancer)
+	if f := g.balancer.room(len(servers)); f != nil {
+		return f
 	}
 	g.servers = append(g.servers, servers...)
 	return nil
@@ -283,7 +341,7 @@ func slbRemove(_ *call, g *slbGroup, servers []*slbServer) *fault {
 func slbSet(c *call, g *slbGroup, servers []*slbServer) *fault {
 	for _, s := range servers {
 		if g.find(s.slbKey) == nil {
-			return refusef(404, "InvalidServerId.NotFound", "The backend server %s, port %d is not in the group.", s.id, s.port)
+			return g.absent(s)
 		}
 	}
 	for _, s := range servers {
@@ -303,16 +361,14 @@ func slbCreate(c *call) (object, *fault) {
 	if f := c.slbLock(lb, nil); f != nil {
 		return nil, f
 	}
-	servers := c.slbServers()
-	if lb.size()+len(servers) > slbServersPerBalancer {
-		return nil, refusef(400, "TooManyBackendServers", "The load balancer has too many backend servers, max supported number: %d.", slbServersPerBalancer)
+	servers := c.slbServers("BackendServers")
+	if f := lb.room(len(servers)); f != nil {
+		return nil, f
 	}
 	g := c.newSLBGroup("", lb, c.now, c.in.str("VServerGroupName"))
-	g.servers = servers
-	for _, t := range c.in.list("Tag") {
-		g.tags = append(g.tags, object{"TagKey": t["Key"], "TagValue": t.str("Value")})
-	}
-	c.slbBusy(g)
+	g.servers, g.tags = servers, c.slbTags()
+	c.slb.groups[g.id] = g
+	c.slbBusy(lb, g)
 	return g.object(), nil
 }
 
@@ -331,15 +387,117 @@ func slbDescribeGroups(c *call) (object, *fault) {
 	}
 	groups := []object{}
 	for _, g := range lb.groups {
-		if !slices.ContainsFunc(c.in.list("Tag"), func(want params) bool {
-			return !slices.ContainsFunc(g.tags, func(t object) bool {
-				return t["TagKey"] == want["Key"] && (!want.has("Value") || t["TagValue"] == want["Value"])
-			})
-		}) {
-			o := g.object()
-			o["AssociatedObjects"] = object{"Listeners": object{"Listener": []object{}}, "Rules": object{"Rule": []object{}}}
-			groups = append(groups, o)
+		if !slbTagged(g.tags, c.in.list("Tag")) || c.in.has("Description") && c.in.str("Description") != g.name {
+			continue
 		}
+		o := g.object()
+		o["AssociatedObjects"] = g.users(c.in.flag("IncludeListener"), c.in.flag("IncludeRule"))
+		groups = append(groups, o)
 	}
 	return object{"VServerGroups": object{"VServerGroup": groups}}, nil
+}
+
+// slbDelete deletes a group that nothing uses.
+func slbDelete(c *call) (object, *fault) {
+	g, f := c.slbGroup()
+	if f != nil {
+		return nil, f
+	}
+	if f := c.slbLock(g.balancer, g); f != nil {
+		return nil, f
+	}
+	if f := g.unused(); f != nil {
+		return nil, f
+	}
+	g.drop()
+	delete(c.slb.groups, g.id)
+	c.slbBusy(g.balancer, g)
+	return nil, nil
+}
+
+// slbModify replaces servers of a group. Nothing of it is done when one of the
+// old ones is absent or one of the new ones present.
+func slbModify(c *call, g *slbGroup, _ []*slbServer) *fault {
+	gone, added := c.slbServers("OldBackendServers"), c.slbServers("NewBackendServers")
+	if len(gone)+len(added) == 0 {
+		return refusef(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", "NewBackendServers")
+	}
+	for _, s := range gone {
+		if g.find(s.slbKey) == nil {
+			return g.absent(s)
+		}
+	}
+	was := g.servers
+	g.servers = slices.Clone(was)
+	f := slbRemove(c, g, gone)
+	for _, s := range added {
+		if slices.ContainsFunc(was, func(have *slbServer) bool { return have.slbKey == s.slbKey }) && f == nil {
+			f = g.present(s)
+		}
+	}
+	if f == nil {
+		f = slbAdd(c, g, added)
+	}
+	if f != nil {
+		g.servers = was
+	}
+	return f
+}
+
+// unused refuses to delete a group that a listener or a rule uses.
+func (g *slbGroup) unused() *fault {
+	for _, l := range g.balancer.listeners {
+		if l.group == g {
+			return refusef(400, "RspoolVipExist", "The specified group %s is used by the listener on port %d.", g.id, l.port)
+		}
+		for _, r := range l.rules {
+			if r.group == g {
+				return refusef(400, "RspoolRuleExist", "The specified group %s is used by the rule %s.", g.id, r.id)
+			}
+		}
+	}
+	return nil
+}
+
+// users are the listeners and rules that use a group.
+func (g *slbGroup) users(withListeners, withRules bool) object {
+	listeners, rules := []object{}, []object{}
+	for _, l := range g.balancer.listeners {
+		if l.group == g && withListeners {
+			listeners = append(listeners, object{"Port": l.port, "Protocol": l.protocol})
+		}
+		for _, r := range l.rules {
+			if r.group == g && withRules {
+				rules = append(rules, object{"RuleId": r.id, "RuleName": r.name, "Domain": r.domain, "Url": r.url})
+			}
+		}
+	}
+	return object{"Listeners": object{"Listener": listeners}, "Rules": object{"Rule": rules}}
+}
+
+func (g *slbGroup) absent(s *slbServer) *fault {
+	return refusef(404, "InvalidServerId.NotFound", "The backend server %s, port %d is not in the group.", s.id, s.port)
+}
+
+func (g *slbGroup) present(s *slbServer) *fault {
+	return refusef(400, "InvalidParameter", "The resource already exists: backend server %s, port %d.", s.id, s.port)
+}
+
+// slbTags are the tags of something new.
+func (c *call) slbTags() []object {
+	var tags []object
+	for _, t := range c.in.list("Tag") {
+		tags = append(tags, object{"TagKey": t["Key"], "TagValue": t.str("Value")})
+	}
+	return tags
+}
+
+// slbTagged reports whether tags has every wanted one; a wanted tag without a
+// value matches any.
+func slbTagged(tags []object, wanted []params) bool {
+	return !slices.ContainsFunc(wanted, func(w params) bool {
+		return !slices.ContainsFunc(tags, func(t object) bool {
+			return t["TagKey"] == w["Key"] && (!w.has("Value") || t["TagValue"] == w["Value"])
+		})
+	})
 }

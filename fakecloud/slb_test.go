@@ -78,7 +78,6 @@ func TestSLBWrites(t *testing.T) {
 		{"long name", "SetVServerGroupAttribute", fields{"VServerGroupName": fmt.Sprintf("%081d", 1)}, 400, "InvalidParameterLength", ""},
 		{"unknown group", "RemoveVServerGroupBackendServers", fields{"VServerGroupId": "rsp-none", "BackendServers": many(1)}, 404, "InvalidParameter", ""},
 		{"other region", "RemoveVServerGroupBackendServers", fields{"RegionId": "cn-beijing", "BackendServers": many(1)}, 404, "InvalidRegionId.NotFound", ""},
-		{"not emulated", "DeleteVServerGroup", nil, 501, "FakeCloud.NotImplemented", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

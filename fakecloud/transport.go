@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
@@ -62,6 +64,17 @@ func (c *Cloud) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	a := c.serve(got, body)
+	if err := a.wait(ctx); err != nil {
+		return nil, err
+	}
+	var content io.Reader = bytes.NewReader(a.body)
+	switch a.effect.kind {
+	case resetsFirst, resetsLast:
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+	case truncates:
+		content = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), broken{})
+	default:
+	}
 	header := a.header()
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	return &http.Response{
@@ -71,11 +84,35 @@ func (c *Cloud) RoundTrip(req *http.Request) (*http.Response, error) {
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        header,
-		Body:          io.NopCloser(bytes.NewReader(a.body)),
+		Body:          io.NopCloser(content),
 		ContentLength: int64(len(a.body)),
 		Request:       req,
 	}, nil
 }
+
+// wait holds a late answer back, and one that never comes until ctx ends.
+func (a answer) wait(ctx context.Context) error {
+	if a.effect.kind == hangs {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	if a.delay <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(a.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// broken is the rest of a body whose connection was closed.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // ServeHTTP implements http.Handler: the same emulator behind a server of the
 // caller's own.
@@ -85,9 +122,36 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the caller is gone
 	}
 	a := c.serve(r, body)
+	if err := a.wait(r.Context()); err != nil {
+		panic(http.ErrAbortHandler) // the caller is gone
+	}
+	switch a.effect.kind {
+	case resetsFirst, resetsLast:
+		reset(w)
+		return
+	case truncates:
+		maps.Copy(w.Header(), a.header())
+		w.WriteHeader(a.status)
+		w.Write(a.body[:len(a.body)/2]) //nolint:errcheck // the caller may be gone
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	default:
+	}
 	maps.Copy(w.Header(), a.header())
 	w.WriteHeader(a.status)
 	w.Write(a.body) //nolint:errcheck // the caller may be gone
+}
+
+// reset resets the connection of a request, or at least breaks it.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0) //nolint:errcheck // it is closed in any case
+	}
+	conn.Close()
 }
 
 // Server is a Cloud that listens on a loopback address.

@@ -635,7 +635,7 @@ func TestEnvironment(t *testing.T) {
 		},
 		{"the other cloud", onlyELB, map[string]string{"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "CLOUDLB_HUAWEI_REGION": ""}, "it lacks HUAWEICLOUD_SDK_AK, "},
 		{"http elsewhere", "", map[string]string{"CLOUDLB_ALIBABA_ENDPOINT": "http://192.0.2.1"}, "http"},
-		{"bad project", onlyELB, map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "project"}, "WithProjectID"},
+		{"bad project", onlyELB, map[string]string{"HUAWEICLOUD_SDK_PROJECT_ID": "cn-north-4"}, "WithProjectID"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := maps.Clone(everything)

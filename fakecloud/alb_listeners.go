@@ -1,0 +1,240 @@
+package fakecloud
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Listener is an ALB listener to start with.
+type Listener struct {
+	// ID and LoadBalancerID default to generated ones.
+	ID             string
+	LoadBalancerID string
+	// Protocol is "HTTP" (the default), "HTTPS" or "QUIC"; Port defaults to 80
+	// or 443.
+	Protocol string
+	Port     int
+	// Status is "Running" (the default), "Provisioning", "Configuring" or
+	// "Stopped".
+	Status      string
+	Description string
+	// ServerGroupIDs get the requests that no rule takes. Groups that do not
+	// exist are made; groups of listeners are in use and cannot be deleted.
+	ServerGroupIDs []string
+	// Rules send some of the requests to other groups.
+	Rules []ListenerRule
+	// Tags are the listener's tags.
+	Tags map[string]string
+	// More are further fields of the listener, or other values of them, in the
+	// wire names of ListListeners: "IdleTimeout", "XForwardedForConfig".
+	More map[string]any
+}
+
+// ListenerRule is a forwarding rule of an ALB listener.
+type ListenerRule struct {
+	// ID defaults to a generated one.
+	ID string
+	// ServerGroupIDs get the requests, MirrorGroupIDs a copy of them. Groups
+	// that do not exist are made.
+	ServerGroupIDs []string
+	MirrorGroupIDs []string
+}
+
+// AddListener puts an ALB listener into the Cloud and returns its ID. A
+// listener of the same ID is replaced.
+func (c *Cloud) AddListener(l Listener) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.ID, l.LoadBalancerID = either(l.ID, c.ids.alibaba("lsr-")), either(l.LoadBalancerID, c.ids.alibaba("alb-"))
+	l.Protocol, l.Status = either(l.Protocol, "HTTP"), either(l.Status, "Running")
+	if l.Port == 0 {
+		l.Port = 443
+		if l.Protocol == "HTTP" {
+			l.Port = 80
+		}
+	}
+	l.ServerGroupIDs, l.Rules, l.More = slices.Clone(l.ServerGroupIDs), slices.Clone(l.Rules), clone(l.More)
+	groups := l.ServerGroupIDs
+	for i, r := range l.Rules {
+		l.Rules[i].ID = either(r.ID, c.ids.alibaba("rule-"))
+		groups = slices.Concat(groups, r.ServerGroupIDs, r.MirrorGroupIDs)
+	}
+	for _, id := range groups {
+		c.useGroup(id, l.LoadBalancerID)
+	}
+	listener := &albListener{Listener: l, seq: c.alb.next()}
+	for _, k := range sortedKeys(l.Tags) {
+		listener.tags = append(listener.tags, object{"Key": k, "Value": l.Tags[k]})
+	}
+	c.alb.listeners = slices.DeleteFunc(c.alb.listeners, func(x *albListener) bool { return x.ID == l.ID })
+	c.alb.listeners = append(c.alb.listeners, listener)
+	return l.ID
+}
+
+// useGroup notes that a load balancer uses a group.
+func (c *Cloud) useGroup(id, balancer string) {
+	g := c.alb.groups[id]
+	if g == nil {
+		g = c.newALBGroup(id, time.Now(), seeded("alb", "CreateServerGroup", "", params{
+			"ServerGroupName": "group-" + c.ids.hex(6), "VpcId": c.ids.alibaba("vpc-"),
+			"HealthCheckConfig": object{"HealthCheckEnabled": true},
+		}))
+		c.alb.put(g)
+	}
+	if !slices.Contains(g.loadBalancers, balancer) {
+		g.loadBalancers = append(slices.Clip(g.loadBalancers), balancer)
+	}
+}
+
+type albListener struct {
+	Listener
+	seq  int64
+	tags []object
+}
+
+func (l *albListener) object() object {
+	groups := make([]object, len(l.ServerGroupIDs))
+	for i, id := range l.ServerGroupIDs {
+		groups[i] = object{"ServerGroupId": id}
+	}
+	out := object{
+		"ListenerId": l.ID, "LoadBalancerId": l.LoadBalancerID, "ListenerProtocol": l.Protocol, "ListenerPort": l.Port,
+		"ListenerStatus": l.Status, "ListenerDescription": l.Description, "Tags": orEmpty(l.tags),
+		"DefaultActions": []object{{"Type": "ForwardGroup", "ForwardGroupConfig": object{"ServerGroupTuples": groups}}},
+		"GzipEnabled":    true, "Http2Enabled": l.Protocol == "HTTPS", "IdleTimeout": 15, "RequestTimeout": 60,
+		"LogConfig": object{
+			"AccessLogRecordCustomizedHeadersEnabled": false,
+			"AccessLogTracingConfig":                  object{"TracingEnabled": false},
+		},
+		"QuicConfig":          object{"QuicUpgradeEnabled": false},
+		"XForwardedForConfig": forwardedFor(),
+	}
+	if l.Protocol == "HTTPS" {
+		out["SecurityPolicyId"] = "tls_cipher_policy_1_0"
+	}
+	return object(merged(params(out), l.More))
+}
+
+// forwardedFor are the headers that a new listener adds: X-Forwarded-For only.
+func forwardedFor() object {
+	out := object{"XForwardedForEnabled": true, "XForwardedForProcessingMode": "append"}
+	for _, name := range []string{
+		"ClientCertClientVerify", "ClientCertFingerprint", "ClientCertIssuerDN", "ClientCertSubjectDN",
+		"ClientSourceIps", "ClientSrcPort", "Host", "Proto", "SLBId", "SLBPort",
+	} {
+		out["XForwardedFor"+name+"Enabled"] = false
+	}
+	return out
+}
+
+func albListListeners(c *call) (object, *fault) {
+	var rows []albRow
+	ids, balancers := c.in.strs("ListenerIds"), c.in.strs("LoadBalancerIds")
+	for _, id := range balancers {
+		if c.albBalancer(id) == nil {
+			return nil, refusef(404, "ResourceNotFound.LoadBalancer", "The specified resource %s is not found.", id)
+		}
+	}
+	for _, l := range c.alb.listeners {
+		if (len(ids) == 0 || slices.Contains(ids, l.ID)) &&
+			(len(balancers) == 0 || slices.Contains(balancers, l.LoadBalancerID)) &&
+			(!c.in.has("ListenerProtocol") || c.in.str("ListenerProtocol") == l.Protocol) && tagged(l.tags, c.in.list("Tag")) {
+			rows = append(rows, albRow{l.seq, l.object})
+		}
+	}
+	return c.albPage("Listeners", rows)
+}
+
+// albGetHealth reports who is not well behind a listener and, if asked, its
+// rules. Each of these is one entry of the page.
+func albGetHealth(c *call) (object, *fault) {
+	id := c.in.str("ListenerId")
+	i := slices.IndexFunc(c.alb.listeners, func(l *albListener) bool { return l.ID == id })
+	if i < 0 {
+		return nil, refusef(404, "ResourceNotFound.Listener", "The specified resource %s is not found.", id)
+	}
+	l := c.alb.listeners[i]
+	rows := []albRow{{0, func() object {
+		return object{
+			"ListenerId": l.ID, "ListenerPort": l.Port, "ListenerProtocol": strings.ToLower(l.Protocol),
+			"ServerGroupInfos": c.albGroupsHealth("ForwardGroup", l.ServerGroupIDs),
+		}
+	}}}
+	if c.in.flag("IncludeRule") {
+		for i, r := range l.Rules {
+			rows = append(rows, albRow{int64(i + 1), func() object {
+				return object{"RuleId": r.ID, "ServerGroupInfos": append(
+					c.albGroupsHealth("ForwardGroup", r.ServerGroupIDs), c.albGroupsHealth("TrafficMirror", r.MirrorGroupIDs)...)}
+			}})
+		}
+	}
+	out, f := c.albPage("entries", rows)
+	if f != nil {
+		return nil, f
+	}
+	listeners, rules := []object{}, []object{}
+	entries, _ := out["entries"].([]object)
+	for _, e := range entries {
+		if params(e).has("RuleId") {
+			rules = append(rules, e)
+		} else {
+			listeners = append(listeners, e)
+		}
+	}
+	return object{"ListenerHealthStatus": listeners, "RuleHealthStatus": rules, "NextToken": out["NextToken"]}, nil
+}
+
+func (c *call) albGroupsHealth(action string, ids []string) []object {
+	out := []object{}
+	for _, id := range ids {
+		g, f := c.albGroup(id)
+		if f != nil {
+			continue
+		}
+		enabled := "off"
+		if g.in.object("HealthCheckConfig").flag("HealthCheckEnabled") {
+			enabled = "on"
+		}
+		servers := []object{}
+		for _, s := range g.servers {
+			if status := c.albHealth(g, s); status != "" {
+				o := object{"ServerId": s.id, "ServerIp": s.ip, "Port": s.port, "Status": status}
+				if status == "Unhealthy" {
+					o["Reason"] = g.reason()
+				}
+				servers = append(servers, o)
+			}
+		}
+		out = append(out, object{
+			"ServerGroupId": g.id, "ActionType": action, "HealthCheckEnabled": enabled, "NonNormalServers": servers,
+		})
+	}
+	return out
+}
+
+// albHealth is what the health check says of a server; nothing when it is
+// well.
+func (c *call) albHealth(g *albGroup, s *albServer) string {
+	switch {
+	case !g.in.object("HealthCheckConfig").flag("HealthCheckEnabled"):
+		return "Unavailable"
+	case s.weight == 0:
+		return "Unused" // ALB does not look at it
+	case s.status == "Adding":
+		return "Initial"
+	case !c.healthy(s.id, s.ip, hostPort(s.id, s.port), hostPort(s.ip, s.port)):
+		return "Unhealthy"
+	default:
+		return ""
+	}
+}
+
+// reason is why a server is Unhealthy: an answer that was not wanted or, where
+// none is looked at, no connection.
+func (g *albGroup) reason() object {
+	if p := g.in.object("HealthCheckConfig").str("HealthCheckProtocol"); p == "TCP" || p == "gRPC" {
+		return object{"ReasonCode": "CONNECT_FAILED"}
+	}
+	return object{"ReasonCode": "RESPONSE_MISMATCH", "ExpectedResponse": "HTTP_2xx", "ActualResponse": "503"}
+}
