@@ -2,6 +2,7 @@ package fakecloud_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cloudlb/cloudlb/fakecloud"
@@ -15,9 +16,11 @@ const (
 // big is a Cloud with many groups on one service.
 type big struct {
 	groups int
-	// list reads a page of groups, members one group's members, and change sets
-	// the weight of a member of the group i.
+	// list reads a page of groups, members one group's members, all a page of
+	// the members of all groups where there is such a list, and change sets the
+	// weight of a member of the group i.
 	list, members func(i int) reply
+	all           func(i int) reply
 	change        func(i int) reply
 }
 
@@ -61,6 +64,7 @@ func newBig(tb testing.TB, service string, groups int) big {
 	switch service {
 	case "alb":
 		b.list = func(int) reply { return c.alb("ListServerGroups", fields{"MaxResults": 100}) }
+		b.all = func(int) reply { return c.alb("ListServerGroupServers", fields{"MaxResults": 100}) }
 		b.members = func(i int) reply { return c.alb("ListServerGroupServers", fields{"ServerGroupId": id(i)}) }
 		b.change = func(i int) reply {
 			return c.alb("UpdateServerGroupServersAttribute", fields{
@@ -79,6 +83,7 @@ func newBig(tb testing.TB, service string, groups int) big {
 		}
 	case "elb":
 		b.list = func(int) reply { return c.rest("GET", elb+"?limit=100", nil) }
+		b.all = func(int) reply { return c.rest("GET", strings.TrimSuffix(elb, "pools")+"members?limit=100", nil) }
 		b.members = func(i int) reply { return c.rest("GET", elb+"/"+id(i)+"/members", nil) }
 		b.change = func(i int) reply {
 			return c.rest("PUT", fmt.Sprint(elb, "/", id(i), "/members/m-", i%groups, "-0"), fields{"member": fields{"weight": weight(i)}})
@@ -107,7 +112,11 @@ func TestScale(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts thos
 			{"change", small.change, large.change, 1},
 			{"members", small.members, large.members, 1},
 			{"list", small.list, large.list, 4},
+			{"all members", small.all, large.all, 4},
 		} {
+			if tt.small == nil {
+				continue
+			}
 			measure := func(call func(int) reply) float64 {
 				i := 0
 				return testing.AllocsPerRun(10, func() {
@@ -131,7 +140,10 @@ func BenchmarkScale(b *testing.B) {
 	for _, service := range []string{"alb", "slb", "elb", "apig"} {
 		b.Run(service, func(b *testing.B) {
 			big := newBig(b, service, scaleGroups)
-			for name, call := range map[string]func(int) reply{"change": big.change, "members": big.members, "list": big.list} {
+			for name, call := range map[string]func(int) reply{"change": big.change, "members": big.members, "list": big.list, "all": big.all} {
+				if call == nil {
+					continue
+				}
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()
 					for i := 0; b.Loop(); i++ {
