@@ -180,5 +180,11 @@
 //     SetHealth says. A new check has results at once.
 //   - Huawei: the project of somebody else is ELB.8903 and APIG.1005.
 //
-// Not emulated yet: traffic.
+//   - Traffic: requests arrive evenly and go to members by weight. Members drain
+//     where the service does. SetHealth takes a member out of service even if
+//     no listener checks it. Group weights of APIG, pool_health of ELB, the drain
+//     of SLB listeners and slow start play no part.
+//
+// Not emulated: several accounts in one Cloud (keys rotate and overlap), and
+// what lies behind listeners, such as forwarding policies.
 package fakecloud
