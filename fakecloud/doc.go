@@ -88,23 +88,29 @@
 //
 //   - How long things take: WithJobDuration, WithConfiguringWindow,
 //     WithMemberInitial.
+//
 //   - Alibaba: the gateway refuses unknown parameters and a repeated one. The
 //     real one ignores many of them; here they are mistakes. Names inside
 //     BackendServers may have any case, as with the real service, but unknown
 //     ones are refused. An empty value is no value.
+//
 //   - Alibaba: a missing parameter is Missing<Name> on ALB and MissingParameter
 //     on SLB; other bad ones are InvalidParameter where no code of their own is
 //     documented.
+//
 //   - Budgets: a window slides, refused requests count, wrong signatures do not;
 //     the header of Alibaba's answer has no Reset, and answers within the budget
 //     have no header. Where the spec gives a write the number of its siblings,
 //     so does fakecloud. WithBudget, WithoutBudgets.
+//
 //   - Credentials: an expired or replaced permanent key is unknown, an expired
 //     temporary one is InvalidSecurityToken.Expired and APIGW.0301.
 //     WithCredentialsExpiry, RotateCredentials.
+//
 //   - Faults: the wording of Huawei's throttling, which code a busy resource
 //     gives where several are documented, and ret_status "failed". Refuse has
 //     any other code.
+//
 //   - ALB: a server added without ServerIp gets a private address of its own,
 //     and naming it with that address or without one means the same. New
 //     weights show when the job is done. UpdateServerGroupServersAttribute
@@ -114,6 +120,7 @@
 //     WithTokenProcessing). A job that fails leaves its group as it was. More
 //     than 1,000 servers in a group: ResourceQuotaExceeded.ServersNum. Jobs are
 //     listed for good (WithJobExpiry); unknown job IDs are left out of the list.
+//
 //   - ALB: UpdateServerGroupAttribute leaves alone what is left out, inside
 //     configurations too. Applying a template does not turn checks on or off,
 //     and locks the template while the job runs; several jobs may use one. A
@@ -125,6 +132,7 @@
 //     makes, are the entries of a page of GetListenerHealthStatus; it lists
 //     servers of weight 0 as Unused, those still being added as Initial, those
 //     without a check as Unavailable, and has nothing to say of healthy ones.
+//
 //   - SLB: the default group does not look at ports. A change that names no
 //     server is MissingParameter. ModifyVServerGroupBackendServers refuses an
 //     absent old server, a present new one, and one that is both, and then does
@@ -132,52 +140,66 @@
 //     DescribeLoadBalancers has 50 entries unless told otherwise. Servers of
 //     weight 0 are normal in DescribeHealthStatus: WithWeightZeroAbnormal. Every
 //     server counts in each of its groups towards the 200 of a load balancer.
+//
 //   - Alibaba: DescribeRegions lists the endpoints of the spec and the Cloud's
 //     own region; a region has three zones, -a to -c.
+//
 //   - SLB: adding a present server is InvalidParameter ("The resource already
 //     exists"), and nothing of the call is done; SetVServerGroupAttribute with
 //     an absent one is InvalidServerId.NotFound. A region other than the
 //     Cloud's is InvalidRegionId.NotFound.
+//
 //   - ELB: a load balancer is ACTIVE again at once (WithLoadBalancerPending);
 //     until it is, changes of its pools, members and monitors are ELB.8907 with
 //     a text that speaks of PENDING_UPDATE. Refused calls lock nothing.
+//
 //   - ELB: with a health monitor a member is INITIAL, then ONLINE, or OFFLINE
 //     while SetHealth says so, whatever its weight, as on dedicated load
 //     balancers; a monitor that is new or switched on has results at once.
 //     Without one, or with one whose admin_state_up is false, it is NO_MONITOR.
 //     OFFLINE has the reason CONNECT_TIMEOUT, and makes pool, listener and load
 //     balancer DEGRADED. Each listener reports the same state.
+//
 //   - ELB: SOURCE_IP and QUIC_CID ignore weights; the weights are stored and
 //     listed all the same.
+//
 //   - ELB: subnet_cidr_id may be left out. A limit of 0 means the default.
 //     Quotas: 1,000 members per pool, nothing else (WithELBQuota). A listener
 //     has one pool: a second one is ELB.8907, as is the second monitor of a
 //     pool. Objects in UpdatePool keep what is left out of them. type and vpc_id
 //     are set once; any_port_enable changes in empty pools only.
+//
 //   - ELB: BatchDeletePools deletes nothing when one pool is in use. Protected
 //     members keep DeletePoolCascade from deleting their pool.
+//
 //   - ELB: master-slave pools and their members are not listed with others;
 //     their monitors are, but cannot be deleted alone. Jobs come from
 //     AddLoadBalancerJob only. A diagnosis looks at the member when it starts,
 //     takes WithMemberCheckDuration, and finds in "config" that a member is
 //     OFFLINE. Without member_check it looks into everything.
+//
 //   - APIG: a channel answers in both path families. The weight of a member is
 //     1 when left out. The answers to POST and PUT list the members that the
 //     call named. PUT keeps the IDs of members that stay; with a group name,
 //     entries that do not name that group are ignored. Member groups must
 //     exist: APIG.2012. Enabling an unknown member is APIG.3024.
+//
 //   - APIG: writes to one channel are serialised (WithChannelWindow); one that
 //     collides is APIG.9999 and changes nothing. No quotas (WithChannelQuota).
+//
 //   - APIG: UpdateVpcChannelV2 and UpdateProjectVpcChannel replace groups,
 //     members and health check too; groups of the same name and members of the
 //     same address keep their IDs. An unknown group is APIG.3023 and a name
 //     taken APIG.3208; a group goes with its members, and takes them along to
 //     its new name. A channel that another one refers to is APIG.3719.
+//
 //   - APIG: calls on a project's channels do all or nothing, and know channels
 //     by their names; copies have IDs of their own; members of copies are new.
+//
 //   - APIG: health is unknown without a check, with one of status 2, for
 //     disabled members and during WithMemberInitial; after that it is what
 //     SetHealth says. A new check has results at once.
+//
 //   - Huawei: the project of somebody else is ELB.8903 and APIG.1005.
 //
 //   - Traffic: requests arrive evenly and go to members by weight. Members drain
