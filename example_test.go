@@ -24,8 +24,7 @@ func ExampleError() {
 		ServerGroupID: "sgp-none",
 		Servers:       []alb.RemovedServer{{ServerID: "i-1", ServerType: alb.ServerTypeEcs, Port: 80}},
 	})
-	var e *cloudlb.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*cloudlb.Error](err); ok {
 		fmt.Println(e.Code, "|", e.Class, "|", e.Outcome, "|", e.StatusCode)
 	}
 	fmt.Println(errors.Is(err, cloudlb.ErrNotFound))

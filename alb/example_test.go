@@ -42,8 +42,7 @@ func ExampleClient_AddServersToServerGroup_invalid() {
 	_, err = lb.AddServersToServerGroup(context.Background(), alb.AddServersToServerGroupRequest{
 		Servers: []alb.AddedServer{{ServerID: "i-1", ServerType: alb.ServerTypeEcs, Port: 80, Weight: new(101)}},
 	})
-	var invalid *cloudlb.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*cloudlb.ValidationError](err); ok {
 		for _, p := range invalid.Problems {
 			fmt.Println(p.Field, p.Message)
 		}
