@@ -190,9 +190,7 @@ func (q *call) find(r *http.Request, body []byte) *fault {
 	action, version := r.Header.Get("X-Acs-Action"), r.Header.Get("X-Acs-Version")
 	isRPC := action != "" || version != ""
 	segments := split(r.URL.EscapedPath())
-	if !isRPC && r.URL.Path == "/" {
-		isRPC, q.legacy = true, true
-	}
+	isRPC = isRPC || r.URL.Path == "/"
 	if !isRPC {
 		q.vendor = huawei
 		switch {
@@ -228,6 +226,8 @@ func (q *call) find(r *http.Request, body []byte) *fault {
 	if f := q.readForm(r, body); f != nil {
 		return f
 	}
+	// The older SDK signs in the query or the form, and sends the headers, too.
+	q.legacy = action == "" && version == "" || r.Header.Get("Authorization") == "" && q.values.Has("Signature")
 	if q.legacy {
 		action, version = q.values.Get("Action"), q.values.Get("Version")
 	}
