@@ -154,7 +154,7 @@ func newClient(t *testing.T, service string, rt http.RoundTripper) any {
 }
 
 // call loads input into the operation's request type and calls it.
-func call(t *testing.T, client any, operation string, input []byte) (any, error) {
+func call(t *testing.T, client any, operation string, input []byte, opts ...cloudlb.CallOption) (any, error) {
 	t.Helper()
 	m := reflect.ValueOf(client).MethodByName(operation)
 	if !m.IsValid() {
@@ -164,7 +164,11 @@ func call(t *testing.T, client any, operation string, input []byte) (any, error)
 	if err := json.Unmarshal(input, req.Interface()); err != nil {
 		t.Fatalf("loading the request: %v", err)
 	}
-	out := m.Call([]reflect.Value{reflect.ValueOf(t.Context()), req.Elem()})
+	args := []reflect.Value{reflect.ValueOf(t.Context()), req.Elem()}
+	for _, o := range opts {
+		args = append(args, reflect.ValueOf(o))
+	}
+	out := m.Call(args)
 	err, _ := reflect.TypeAssert[error](out[1])
 	return out[0].Interface(), err
 }

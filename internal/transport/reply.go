@@ -37,6 +37,8 @@ func (call *Call) reply(ctx, attemptCtx context.Context, resp *http.Response) *c
 		return broken("the reply is empty, where the service answers JSON")
 	case call.op.NoReply && text[0] != '<':
 		return nil
+	case call.op.Idempotency != Read && isEmptyObject(text):
+		return broken("the reply to a change is an empty object, where the service says what it did")
 	case text[0] != '{':
 		return broken("the reply is not a JSON object: is the endpoint %s right, or does a proxy answer?", call.client.host)
 	}
@@ -78,4 +80,8 @@ func (call *Call) refusal(resp *http.Response) *cloudlb.Error {
 	default:
 	}
 	return e
+}
+
+func isEmptyObject(text []byte) bool {
+	return len(text) >= 2 && text[0] == '{' && len(bytes.TrimSpace(text[1:])) == 1
 }
