@@ -145,7 +145,7 @@ func (r *run) stage(ctx context.Context, steps []Step) error {
 		sent = sent || made
 		r.steps++
 	}
-	if !sent {
+	if !sent && !slices.ContainsFunc(steps, func(s Step) bool { return len(unsettled(&s, r.seen)) > 0 }) {
 		return nil
 	}
 	return r.settle(ctx, steps)
@@ -241,7 +241,10 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 	for try := 1; ; try++ {
 		left := rest(s, r.seen)
 		if len(left.Members) == 0 && len(left.Out) == 0 {
-			return sent, nil
+			if try > 1 { // nobody has waited for it
+				err = r.settle(ctx, []Step{*s})
+			}
+			return sent, err
 		}
 		if try > mostTries {
 			return sent, r.giveUp(left, last)
@@ -265,7 +268,7 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 			return sent, nil
 		}
 		if err == nil {
-			err = res.Failed[0].Err
+			err = r.refused(res.Failed)
 		}
 		if ctx.Err() != nil {
 			return sent, r.giveUp(left, err)
@@ -279,13 +282,26 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		}
 		last = err
 		if !again {
-			left = rest(s, r.seen)
-			if len(left.Members) == 0 && len(left.Out) == 0 {
-				return sent, nil
+			if left = rest(s, r.seen); len(left.Members)+len(left.Out) > 0 {
+				return sent, r.giveUp(left, err)
 			}
-			return sent, r.giveUp(left, err)
 		}
 	}
+}
+
+// refused notes members that the service did not change although it accepted the
+// call. It returns an error that cannot be helped, if there is one.
+func (r *run) refused(failed []driver.Failure) error {
+	err := failed[0].Err
+	for _, f := range failed {
+		if !repeatable(f.Err) {
+			r.ledger.failed(f.Key, f.Err)
+			if repeatable(err) {
+				err = f.Err
+			}
+		}
+	}
+	return err
 }
 
 // missing notes members whose weight was to change and that are gone.
@@ -396,9 +412,7 @@ func unsettled(s *Step, seen *snapshot) []Key {
 	keys := keysOf(slices.Concat(left.Members, left.Out))
 	for _, spec := range s.Members {
 		m, err := seen.find(spec.Key)
-		switch {
-		case err != nil || m == nil:
-		case m.Phase == driver.Joining && (s.Do == driver.Add || s.Do == driver.Swap), m.Phase == driver.Leaving && s.Do == driver.Remove:
+		if err == nil && m != nil && (m.Phase == driver.Joining || m.Phase == driver.Changing || m.Phase == driver.Leaving) {
 			keys = append(keys, spec.Key)
 		}
 	}
