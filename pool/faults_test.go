@@ -143,19 +143,25 @@ func TestApplyIsSafe(t *testing.T) {
 			ctx, restart := context.WithCancel(t.Context())
 			defer restart()
 			restartAt := r.IntN(12)
-			calls := 0
+			calls, watching := 0, false
 			mem = mempool.New(mempool.WithMembers(members...), mempool.WithDurations(time.Second, time.Second, time.Second), mempool.WithChecking(time.Duration(r.IntN(20))*time.Second),
 				mempool.WithDescription(func(d *driver.Description) {
 					d.Add.Most, d.SetWeight.Most, d.Remove.Most = 1+r.IntN(4), 1+r.IntN(4), 1+r.IntN(4)
 				}),
 				mempool.WithHook(func(c mempool.Call) {
+					if watching {
+						return
+					}
 					if calls++; calls == restartAt {
 						restart()
 					}
-					mem.Edit(func(members []driver.Member) []driver.Member {
-						watch(members)
-						return members
-					})
+					watching = true
+					members, err := mem.Members(context.Background(), false)
+					watching = false
+					if err != nil {
+						t.Error(err)
+					}
+					watch(members)
 				}))
 			p := pool.New(mem)
 			inService := 0
