@@ -18,6 +18,8 @@ type (
 	Spec = driver.Spec
 	// Member is a member as the service reports it.
 	Member = driver.Member
+	// Verb is a call of the service that changes members, with its limits.
+	Verb = driver.Verb
 	// Description is what a pool is like and what its service can do with it.
 	Description = driver.Description
 	// Phase is how far the last change of a member has come.
