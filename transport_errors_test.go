@@ -659,6 +659,30 @@ func TestTruncatedBody(t *testing.T) {
 	})
 }
 
+// TestCutRefusal: which refusal it was is lost with the rest of the reply, so
+// it does not count as one that would come again.
+func TestCutRefusal(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	cfg, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if n.Add(1) > 1 {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"RequestId":"R-1","VServerGroupId":"rsp-1"}`)
+			return
+		}
+		conn := hijack(t, w)
+		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"Code\":\"VServerGroupProce")
+		conn.Close()
+	})
+	if _, err := slbAdd.bind(t, cfg)(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n.Load() != 2 {
+		t.Errorf("%d requests, want 2", n.Load())
+	}
+}
+
 // staleConn is a connection that is dead once it has brought an answer: the
 // next write fails before a byte is out.
 type staleConn struct {

@@ -6,13 +6,15 @@ import (
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rpc"
+	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
 // Client calls Alibaba Cloud Application Load Balancer (ALB), API version 2020-06-16.
 // It is immutable and safe for concurrent use. Build it with New.
 type Client struct {
-	t    *transport.Client
-	jobs *poll.Shared[Job] // the polling that all waits share
+	t     *transport.Client
+	jobs  *poll.Shared[Job] // the polling that all waits share
+	locks driver.Locks      // the turns of all pools
 }
 
 // Option is an option of New that only this service has.

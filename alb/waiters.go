@@ -112,23 +112,32 @@ func (c *Client) WaitForServerGroup(ctx context.Context, serverGroupID string, o
 		Left: func() []string { return onlyIf(!available(), serverGroupID) },
 		Done: func() []string { return onlyIf(available(), serverGroupID) },
 		Look: func(ctx context.Context) (bool, error) {
-			res, err := c.ListServerGroups(ctx, ListServerGroupsRequest{ServerGroupIDs: []string{serverGroupID}})
+			found, err := c.serverGroup(ctx, operation, serverGroupID)
 			if err != nil {
 				return false, err
 			}
-			i := slices.IndexFunc(res.ServerGroups, func(g ServerGroup) bool { return g.ServerGroupID == serverGroupID })
-			if i < 0 {
-				return false, &cloudlb.Error{
-					Service: "alb", Operation: operation, Class: cloudlb.ClassNotFound, Outcome: cloudlb.OutcomeRejected,
-					Message: "there is no server group " + serverGroupID, RequestID: res.RequestID,
-				}
-			}
-			group = res.ServerGroups[i]
+			group = found
 			return available(), nil
 		},
 	}
 	err := loop.Run(ctx)
 	return group, err
+}
+
+// serverGroup reads one server group.
+func (c *Client) serverGroup(ctx context.Context, operation, serverGroupID string) (ServerGroup, error) {
+	res, err := c.ListServerGroups(ctx, ListServerGroupsRequest{ServerGroupIDs: []string{serverGroupID}})
+	if err != nil {
+		return ServerGroup{}, err
+	}
+	i := slices.IndexFunc(res.ServerGroups, func(g ServerGroup) bool { return g.ServerGroupID == serverGroupID })
+	if i < 0 {
+		return ServerGroup{}, &cloudlb.Error{
+			Service: "alb", Operation: operation, Class: cloudlb.ClassNotFound, Outcome: cloudlb.OutcomeRejected,
+			Message: "there is no server group " + serverGroupID, RequestID: res.RequestID,
+		}
+	}
+	return res.ServerGroups[i], nil
 }
 
 func onlyIf(cond bool, id string) []string {
@@ -264,10 +273,28 @@ func (c *Client) WaitHealthy(ctx context.Context, listenerID, serverGroupID stri
 // normal.
 func (c *Client) unhealthy(ctx context.Context, listenerID, serverGroupID string) ([]NonNormalServer, error) {
 	const operation = "WaitHealthy"
+	groups, err := c.groupHealth(ctx, listenerID, serverGroupID)
+	if err != nil {
+		return nil, err
+	}
+	if len(groups) == 0 {
+		return nil, poll.Invalid("alb", operation, serverGroupID, "is not used by listener "+listenerID)
+	}
 	var bad []NonNormalServer
-	used := false
+	for _, g := range groups {
+		if g.unchecked() {
+			return nil, poll.Invalid("alb", operation, serverGroupID, "has health checks off: turn them on, or probe the application itself")
+		}
+		bad = append(bad, g.NonNormalServers...)
+	}
+	return bad, nil
+}
+
+// groupHealth reads what a listener and its rules say of a group: nothing when
+// they do not use it.
+func (c *Client) groupHealth(ctx context.Context, listenerID, serverGroupID string) ([]ServerGroupHealth, error) {
 	req := GetListenerHealthStatusRequest{ListenerID: listenerID, IncludeRule: true, MaxResults: GetListenerHealthStatusMaxPageSize}
-	groups := page.ByCursor("", func(cursor string) ([]ServerGroupHealth, string, error) {
+	all := page.ByCursor("", func(cursor string) ([]ServerGroupHealth, string, error) {
 		req.NextToken = cursor
 		res, err := c.GetListenerHealthStatus(ctx, req)
 		if err != nil {
@@ -282,21 +309,18 @@ func (c *Client) unhealthy(ctx context.Context, listenerID, serverGroupID string
 		}
 		return groups, res.NextToken, nil
 	})
-	for g, err := range groups {
+	var groups []ServerGroupHealth
+	for g, err := range all {
 		if err != nil {
 			return nil, err
 		}
-		if g.ServerGroupID != serverGroupID {
-			continue
+		if g.ServerGroupID == serverGroupID {
+			groups = append(groups, g)
 		}
-		used = true
-		if strings.EqualFold(string(g.HealthCheckEnabled), string(HealthCheckEnabledOff)) {
-			return nil, poll.Invalid("alb", operation, serverGroupID, "has health checks off: turn them on, or probe the application itself")
-		}
-		bad = append(bad, g.NonNormalServers...)
 	}
-	if !used {
-		return nil, poll.Invalid("alb", operation, serverGroupID, "is not used by listener "+listenerID)
-	}
-	return bad, nil
+	return groups, nil
+}
+
+func (g *ServerGroupHealth) unchecked() bool {
+	return strings.EqualFold(string(g.HealthCheckEnabled), string(HealthCheckEnabledOff))
 }

@@ -120,11 +120,18 @@ func (r *Report) String() string {
 		parts = append(parts, "nothing to do")
 	}
 	fmt.Fprintf(&b, "%s, %d calls\n", strings.Join(parts, ", "), r.Calls)
-	for _, e := range r.Entries {
-		if e.Outcome == Done || e.Outcome == Unchanged {
+	for i, e := range r.Entries {
+		if e.Outcome == Done || e.Outcome == Unchanged || i > 0 && e.like(r.Entries[i-1]) {
 			continue
 		}
-		fmt.Fprintf(&b, "! %s %s: %s", e.Action, e.Key, e.Outcome)
+		keys := []Key{e.Key}
+		for _, next := range r.Entries[i+1:] {
+			if !next.like(e) {
+				break
+			}
+			keys = append(keys, next.Key)
+		}
+		fmt.Fprintf(&b, "! %s %s: %s", e.Action, keyList(keys), e.Outcome)
 		if e.Err != nil {
 			fmt.Fprintf(&b, ": %v", e.Err)
 		}
@@ -134,6 +141,12 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "! %s: %v\n", d, ErrDrift)
 	}
 	return b.String()
+}
+
+// like reports whether two members ended the same way, for the same reason.
+func (e Entry) like(other Entry) bool {
+	return e.Action == other.Action && e.Outcome == other.Outcome && (e.Err == nil) == (other.Err == nil) &&
+		(e.Err == nil || e.Err.Error() == other.Err.Error())
 }
 
 // ledger is a report on its way.

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -238,8 +239,12 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		r.missing(s)
 	}
 	var last error
+	fresh := ""
 	for try := 1; ; try++ {
 		left := rest(s, r.seen)
+		if fresh != "" {
+			left.Token = fresh
+		}
 		if len(left.Members) == 0 && len(left.Out) == 0 {
 			if try > 1 { // nobody has waited for it
 				err = r.settle(ctx, []Step{*s})
@@ -274,6 +279,9 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 			return sent, r.giveUp(left, err)
 		}
 		again := repeatable(err)
+		if errors.Is(err, cloudlb.ErrJobFailed) && fresh == "" {
+			fresh, again = rand.Text(), true // with the old token the service would only speak of the failed job
+		}
 		if again {
 			r.event(Noticed, keysOf(left.Members), err, "%s has no certain outcome: reading the pool", s.Do)
 		}

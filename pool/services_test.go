@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/alb"
+	"github.com/cloudlb/cloudlb/apig"
 	"github.com/cloudlb/cloudlb/elb"
 	"github.com/cloudlb/cloudlb/fakecloud"
 	"github.com/cloudlb/cloudlb/pool"
@@ -28,11 +29,11 @@ func services() []service {
 	byID := func(i int) pool.Spec { return pool.Server(fmt.Sprintf("i-%d", i), 80) }
 	byAddress := func(i int) pool.Spec { return pool.Server(fmt.Sprintf("10.0.%d.%d", i/250, i%250+1), 80) }
 	return []service{
-		{"alb", albPool, byID}, {"slb", slbPool, byID}, {"elb", elbPool, byAddress},
+		{"alb", albPool, byID}, {"slb", slbPool, byID}, {"elb", elbPool, byAddress}, {"apig", apigPool, byAddress},
 	}
 }
 
-func backends(members []pool.Spec) []fakecloud.BackendServer {
+func seededServers(members []pool.Spec) []fakecloud.BackendServer {
 	var out []fakecloud.BackendServer
 	for _, m := range members {
 		out = append(out, fakecloud.BackendServer{ID: m.Server, Port: m.Port, Weight: m.Weight, Description: m.Label})
@@ -42,7 +43,7 @@ func backends(members []pool.Spec) []fakecloud.BackendServer {
 
 func albPool(t testing.TB, cloud *fakecloud.Cloud, cfg cloudlb.Config, members ...pool.Spec) (driver.Pool, string) {
 	t.Helper()
-	id := cloud.AddServerGroup(fakecloud.ServerGroup{Servers: backends(members), LoadBalancerIDs: []string{"alb-1"}})
+	id := cloud.AddServerGroup(fakecloud.ServerGroup{Servers: seededServers(members), LoadBalancerIDs: []string{"alb-1"}})
 	cloud.AddListener(fakecloud.Listener{LoadBalancerID: "alb-1", ServerGroupIDs: []string{id}})
 	c, err := alb.New(cfg)
 	if err != nil {
@@ -53,7 +54,7 @@ func albPool(t testing.TB, cloud *fakecloud.Cloud, cfg cloudlb.Config, members .
 
 func slbPool(t testing.TB, cloud *fakecloud.Cloud, cfg cloudlb.Config, members ...pool.Spec) (driver.Pool, string) {
 	t.Helper()
-	id := cloud.AddVServerGroup(fakecloud.VServerGroup{LoadBalancerID: "lb-1", Servers: backends(members)})
+	id := cloud.AddVServerGroup(fakecloud.VServerGroup{LoadBalancerID: "lb-1", Servers: seededServers(members)})
 	cloud.AddClassicLoadBalancer(fakecloud.ClassicLoadBalancer{ID: "lb-1", Listeners: []fakecloud.ClassicListener{{Port: 80, GroupID: id}}})
 	c, err := slb.New(cfg)
 	if err != nil {
@@ -74,4 +75,18 @@ func elbPool(t testing.TB, cloud *fakecloud.Cloud, cfg cloudlb.Config, members .
 		t.Fatal(err)
 	}
 	return c.Pool(id), id
+}
+
+func apigPool(t testing.TB, cloud *fakecloud.Cloud, cfg cloudlb.Config, members ...pool.Spec) (driver.Pool, string) {
+	t.Helper()
+	ch := fakecloud.VPCChannel{InstanceID: "apig-1", Port: 80, HealthCheck: true}
+	for _, m := range members {
+		ch.Members = append(ch.Members, fakecloud.ChannelMember{Host: m.Server, Port: m.Port, Weight: m.Weight})
+	}
+	id := cloud.AddVPCChannel(ch)
+	c, err := apig.New(cfg, apig.WithProduct(apig.APIGateway))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Pool("apig-1", id), id
 }

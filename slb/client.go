@@ -5,12 +5,14 @@ import (
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rpc"
+	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
 // Client calls Alibaba Cloud classic Server Load Balancer (SLB, CLB), API version 2014-05-15.
 // It is immutable and safe for concurrent use. Build it with New.
 type Client struct {
-	t *transport.Client
+	t     *transport.Client
+	locks driver.Locks // the turns of all pools
 }
 
 // Option is an option of New that only this service has.

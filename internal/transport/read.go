@@ -32,11 +32,11 @@ func readReply(resp *http.Response) ([]byte, error) {
 	return b, nil
 }
 
-// readError reads the first part of an error reply. What could not be read is
-// left out: the status says that it is an error.
-func readError(resp *http.Response) []byte {
-	b, _ := readAtMost(resp.Body, make([]byte, 0, 512), mostErrorBytes)
-	return b
+// readError reads the first part of an error reply. The status says that it is
+// an error, whatever else could be read; cut reports that not all of it could.
+func readError(resp *http.Response) (b []byte, cut bool) {
+	b, err := readAtMost(resp.Body, make([]byte, 0, 512), mostErrorBytes)
+	return b, err != nil
 }
 
 func readAtMost(r io.Reader, b []byte, most int) ([]byte, error) {

@@ -67,7 +67,11 @@ func (call *Call) refusal(resp *http.Response) *cloudlb.Error {
 		e.Hint = "check the Endpoint and the proxy"
 		return e
 	}
-	e, action := call.errorReply(resp.StatusCode, resp.Header, readError(resp))
+	body, cut := readError(resp)
+	e, action := call.errorReply(resp.StatusCode, resp.Header, body)
+	if cut && e.Code == "" {
+		e.Class = cloudlb.ClassUnavailable // which error it was is lost: the network failed
+	}
 	call.action = action
 	switch action {
 	case DryRunPassed:

@@ -128,7 +128,7 @@ func (k Key) String() string {
 	switch {
 	case k.Address != "" && k.Address != k.Server:
 		name += "(" + k.Address + ")"
-	case strings.Contains(name, ":"):
+	case net.ParseIP(name) != nil && strings.Contains(name, ":"):
 		name = "[" + name + "]"
 	}
 	if k.Port == 0 {
