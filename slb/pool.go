@@ -2,6 +2,7 @@ package slb
 
 import (
 	"context"
+	"time"
 
 	"github.com/cloudlb/cloudlb/internal/poll"
 	"github.com/cloudlb/cloudlb/pool/driver"
@@ -196,25 +197,25 @@ func (p *vServerPool) Change(ctx context.Context, ch driver.Change) (driver.Resu
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	case driver.SetWeight:
 		res, err := p.c.SetVServerGroupAttribute(ctx, p.weighing(ch))
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	case driver.Remove:
 		res, err := p.c.RemoveVServerGroupBackendServers(ctx, p.removing(ch))
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	default: // Swap: Check has refused the others
 		res, err := p.c.ModifyVServerGroupBackendServers(ctx, p.swapping(ch))
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	}
 }
 
@@ -266,13 +267,36 @@ func (p *vServerPool) swapping(ch driver.Change) ModifyVServerGroupBackendServer
 	return req
 }
 
-// Wait implements driver.Pool. It returns at once: SLB has no state to read, and
-// its answer to a change lists the members as they are then.
-func (p *vServerPool) Wait(ctx context.Context, _ string) error {
+// Wait implements driver.Pool. It leaves the load balancer alone for a moment.
+func (p *vServerPool) Wait(ctx context.Context, ticket string) error {
 	if err := p.ready("Wait"); err != nil {
 		return err
 	}
-	return ctx.Err()
+	return settle(ctx, ticket)
+}
+
+// settling is the ticket of every change, settlingTime how long it takes. SLB
+// lists a change at once and has no state to read, but refuses the next one of
+// the same load balancer for about a second, and what it refuses counts against
+// the budget: 20 calls too early cost as much as 20 changes. How long it really
+// takes is not documented.
+const (
+	settling     = "settling"
+	settlingTime = 1500 * time.Millisecond
+)
+
+func settle(ctx context.Context, ticket string) error {
+	if ticket == "" {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(settlingTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Lock implements driver.Pool.

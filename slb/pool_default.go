@@ -102,19 +102,19 @@ func (p *defaultPool) Change(ctx context.Context, ch driver.Change) (driver.Resu
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	case driver.SetWeight:
 		res, err := p.c.SetBackendServers(ctx, p.weighing(ch))
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	default: // Remove: Check has refused the others
 		res, err := p.c.RemoveBackendServers(ctx, p.removing(ch))
 		if err != nil {
 			return driver.Result{}, err
 		}
-		return driver.Result{RequestID: res.RequestID}, nil
+		return driver.Result{RequestID: res.RequestID, Ticket: settling}, nil
 	}
 }
 
@@ -151,13 +151,12 @@ func (p *defaultPool) removing(ch driver.Change) RemoveBackendServersRequest {
 	return req
 }
 
-// Wait implements driver.Pool. It returns at once: SLB has no state to read, and
-// its answer to a change lists the members as they are then.
-func (p *defaultPool) Wait(ctx context.Context, _ string) error {
+// Wait implements driver.Pool. It leaves the load balancer alone for a moment.
+func (p *defaultPool) Wait(ctx context.Context, ticket string) error {
 	if err := p.ready("Wait"); err != nil {
 		return err
 	}
-	return ctx.Err()
+	return settle(ctx, ticket)
 }
 
 // Lock implements driver.Pool.

@@ -135,7 +135,7 @@ func TestPoolVerbs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if result.RequestID == "" || result.Ticket != "" || result.Failed != nil || len(cloud.Requests()) != before+1 {
+			if result.RequestID == "" || result.Failed != nil || len(cloud.Requests()) != before+1 {
 				t.Errorf("%s: result %+v after %d requests", c.operation, result, len(cloud.Requests())-before)
 			}
 			c.want["RegionId"] = cloud.Config().Region
