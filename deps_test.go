@@ -37,3 +37,30 @@ func TestDependencies(t *testing.T) {
 		}
 	}
 }
+
+// TestLayers holds which way the arrows go: pool knows drivers and no service,
+// services know drivers and not pool.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/cloudlb/cloudlb"
+	services := []string{"/alb", "/slb", "/elb", "/apig"}
+	for pkg, never := range map[string][]string{
+		"/pool":        append([]string{"/fakecloud", "/internal/transport", "/internal/wire"}, services...),
+		"/pool/driver": append([]string{"/pool", "/internal/poll"}, services...),
+		"/alb":         {"/pool", "/slb"}, "/slb": {"/pool", "/alb"}, "/elb": {"/pool", "/apig"}, "/apig": {"/pool", "/elb"},
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "."+pkg).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps := strings.Fields(string(out))
+		if !slices.Contains(deps, module) {
+			t.Fatalf("%s: go list prints %q", pkg, out)
+		}
+		for _, n := range never {
+			if slices.Contains(deps, module+n) {
+				t.Errorf("%s imports %s", pkg, n)
+			}
+		}
+	}
+}
