@@ -7,6 +7,7 @@ import (
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rest"
+	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
 // Client calls the VPC channels of Huawei Cloud ROMA Connect and of the
@@ -16,6 +17,7 @@ type Client struct {
 	t       *transport.Client
 	project *rest.Project
 	product Product
+	locks   driver.Locks // turns of the pools
 }
 
 // Product is which of the two products a client speaks to. Their operations

@@ -8,6 +8,7 @@ import (
 	"github.com/cloudlb/cloudlb/internal/transport"
 	"github.com/cloudlb/cloudlb/internal/wire"
 	"github.com/cloudlb/cloudlb/internal/wire/rest"
+	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
 // Client calls Huawei Cloud Elastic Load Balance (ELB), API version v3. It is
@@ -17,6 +18,7 @@ type Client struct {
 	project *rest.Project
 	jobs    *poll.Shared[Job] // the polling that all waits share
 	checks  *poll.Shared[MemberCheck]
+	locks   driver.Locks // turns of the pools
 }
 
 // Option is an option of New that only this service has.
