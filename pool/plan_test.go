@@ -86,6 +86,8 @@ func TestPlanSteps(t *testing.T) {
 		{name: "a full pool without any room", there: three, desired: servers(4, 6), opts: pool.PlanOptions{Drain: pool.NoDrain},
 			like: func(d *driver.Description) { d.MaxMembers = 3 },
 			want: "remove 1; add 4; await 4; remove 2; add 5; await 5; remove 3; add 6; await 6"},
+		{name: "an address written in another way", there: []driver.Member{member("2001:db8::a", 100, "")}, desired: []pool.Spec{pool.Server("2001:DB8:0::0a", 80), pool.Server("2001:DB8::B", 80)},
+			want: "add 2001:db8::b; await 2001:db8::b"},
 		{name: "by another name", there: []driver.Member{{Key: driver.Key{Server: "10.0.0.1", Port: 80}, Aliases: []string{"i-1"}, Weight: 100, Phase: driver.Ready}},
 			desired: []pool.Spec{pool.Weighted("i-1", 80, 50)}, want: "set-weight 10.0.0.1=50"},
 	}

@@ -89,6 +89,7 @@ func (b *planner) compare(list string, wanted []Spec) {
 	b.plan.Lines = slices.Grow(b.plan.Lines, max(len(wanted), len(b.seen.members)))
 	for i, s := range wanted {
 		field := fmt.Sprintf("%s[%d]", list, i)
+		s.Key = canonical(s.Key)
 		b.checkSpec(field, s)
 		m, ok := b.name(field, s.Key)
 		switch {

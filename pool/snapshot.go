@@ -2,6 +2,8 @@ package pool
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 
 	"github.com/cloudlb/cloudlb/pool/driver"
 )
@@ -29,6 +31,7 @@ func newSnapshot(members []Member) *snapshot {
 // are leaving count only when nobody else has the name. More than one member of
 // the name is an error: which one is meant must be said.
 func (s *snapshot) find(k Key) (*Member, error) {
+	k = canonical(k)
 	var found, leaving *Member
 	for _, i := range s.byName[k.Server] {
 		m := &s.members[i]
@@ -48,6 +51,19 @@ func (s *snapshot) find(k Key) (*Member, error) {
 		found = leaving
 	}
 	return found, nil
+}
+
+// canonical writes IPv6 addresses as services list them: there are several ways.
+func canonical(k Key) Key {
+	for _, s := range []*string{&k.Server, &k.Address} {
+		if !strings.Contains(*s, ":") {
+			continue
+		}
+		if addr, err := netip.ParseAddr(*s); err == nil {
+			*s = addr.String()
+		}
+	}
+	return k
 }
 
 // present returns the member that a key names, unless it is not there or on its

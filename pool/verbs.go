@@ -52,6 +52,7 @@ func (p *Pool) Remove(ctx context.Context, members ...Key) (*Report, error) {
 func (b *planner) remove(list string, keys []Key) {
 	for i, k := range keys {
 		field := fmt.Sprintf("%s[%d]", list, i)
+		k = canonical(k)
 		if k.Server == "" {
 			b.problem(field+".Server", "is empty: give the instance ID or the address")
 			continue
