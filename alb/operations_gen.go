@@ -147,3 +147,11 @@ const (
 	// ListListenersMaxPageSize is the largest page of ListListeners; the service's default is 20.
 	ListListenersMaxPageSize = 100
 )
+
+// Documented limits of members and groups.
+const (
+	weightMin       = 0
+	weightMax       = 100
+	weightDefault   = 100 // of a member that is added without one
+	serversPerGroup = 1000
+)

@@ -11,13 +11,6 @@ import (
 	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
-// What is documented about server groups, but is in no request: spec/alb.json.
-const (
-	groupMaxServers  = 1000
-	groupMaxWeight   = 100
-	groupFreshWeight = 100
-)
-
 // Pool returns a server group as package pool wants it: hand it to pool.New. It
 // makes no call; that the group exists shows when it is used.
 //
@@ -85,9 +78,9 @@ func (p *groupPool) Describe(ctx context.Context) (driver.Description, error) {
 			Most:      min(ReplaceServersInServerGroupMaxAddedServers, ReplaceServersInServerGroupMaxRemovedServers),
 			Budget:    opReplaceServersInServerGroup.Budget,
 		},
-		Weights:    driver.Weights{Min: 0, Max: groupMaxWeight, Default: groupFreshWeight},
+		Weights:    driver.Weights{Min: weightMin, Max: weightMax, Default: weightDefault},
 		NoHealth:   group.noHealth(),
-		MaxMembers: groupMaxServers,
+		MaxMembers: serversPerGroup,
 		Labels:     true,
 		Account:    p.c.t.Limiter(),
 	}

@@ -89,3 +89,9 @@ const (
 	// ListProjectVpcChannelsMaxPageSize is the largest page of ListProjectVpcChannels; the service's default is 20.
 	ListProjectVpcChannelsMaxPageSize = 500
 )
+
+// Documented limits of members and groups.
+const (
+	weightMin = 0
+	weightMax = 10000
+)

@@ -10,12 +10,9 @@ import (
 	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
-// What is documented about the weights of members: spec/apig.json. Without a
-// weight, for which nothing is documented, memberFreshWeight is sent.
-const (
-	memberMaxWeight   = 10000
-	memberFreshWeight = 1
-)
+// memberFreshWeight is sent where no weight is given: what the service does then
+// is not documented.
+const memberFreshWeight = 1
 
 // Pool returns the members of a channel, of all its member groups, as package
 // pool wants them: hand it to pool.New. It makes no call; that the channel
@@ -105,7 +102,7 @@ func (p *poolDriver) Describe(ctx context.Context) (driver.Description, error) {
 	d := driver.Description{
 		Service: "apig", Region: region, ID: id, Name: channel.Name,
 		LockKey: "apig/" + region + "/" + id,
-		Weights: driver.Weights{Min: 0, Max: memberMaxWeight, Default: memberFreshWeight},
+		Weights: driver.Weights{Min: weightMin, Max: weightMax, Default: memberFreshWeight},
 		Labels:  len(channel.MemberGroups) > 0 && !p.grouped,
 		Account: p.c.t.Limiter(),
 	}

@@ -132,3 +132,10 @@ const (
 	// ListJobsMaxPageSize is the largest page of ListJobs; the service's default is 2000.
 	ListJobsMaxPageSize = 2000
 )
+
+// Documented limits of members and groups.
+const (
+	weightMin     = 0
+	weightMax     = 100
+	weightDefault = 1 // of a member that is added without one
+)

@@ -15,12 +15,6 @@ import (
 	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
-// What is documented about the weights of all members: spec/elb.json.
-const (
-	memberMaxWeight   = 100
-	memberFreshWeight = 1
-)
-
 // Pool returns a backend server group as package pool wants it: hand it to
 // pool.New. It makes no call; that the group exists shows when it is used.
 //
@@ -102,7 +96,7 @@ func (p *poolDriver) Describe(ctx context.Context) (driver.Description, error) {
 		Remove: driver.Verb{
 			Operation: opBatchDeleteMembers.Action, Most: BatchDeleteMembersMaxMembers, Budget: opBatchDeleteMembers.Budget,
 		},
-		Weights: driver.Weights{Min: 0, Max: memberMaxWeight, Default: memberFreshWeight},
+		Weights: driver.Weights{Min: weightMin, Max: weightMax, Default: weightDefault},
 		// Dedicated load balancers check members of weight 0, shared ones do
 		// not, and only dedicated ones have members by IP address.
 		HealthAtZero: pool.Type == PoolTypeIP,

@@ -114,3 +114,10 @@ const (
 	// DescribeLoadBalancersMaxPageSize is the largest page of DescribeLoadBalancers; the service's default is 50.
 	DescribeLoadBalancersMaxPageSize = 100
 )
+
+// Documented limits of members and groups.
+const (
+	weightMin     = 0
+	weightMax     = 100
+	weightDefault = 100 // of a member that is added without one
+)

@@ -8,12 +8,6 @@ import (
 	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
-// What is documented about weights, but is in no request: spec/slb.json.
-const (
-	poolMaxWeight   = 100
-	poolFreshWeight = 100
-)
-
 // Pool returns a vServer group as package pool wants it: hand it to pool.New. It
 // makes no call; that the group exists shows when it is used.
 //
@@ -103,7 +97,7 @@ func describePool(c *Client, loadBalancerID, noHealth string) driver.Description
 	region := c.t.Region()
 	return driver.Description{
 		Service: "slb", Region: region, LockKey: "slb/" + region + "/" + loadBalancerID,
-		Weights:  driver.Weights{Min: 0, Max: poolMaxWeight, Default: poolFreshWeight},
+		Weights:  driver.Weights{Min: weightMin, Max: weightMax, Default: weightDefault},
 		NoHealth: noHealth, Labels: true, Account: c.t.Limiter(),
 	}
 }

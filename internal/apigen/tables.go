@@ -41,9 +41,45 @@ func (m *model) operationTable() string {
 		}
 	}
 	if limits.Len() > 0 {
-		w.f("// Documented limits.\nconst (\n%s)\n", limits.String())
+		w.f("// Documented limits.\nconst (\n%s)\n\n", limits.String())
 	}
+	m.memberLimits(&w)
 	return w.String()
+}
+
+// memberLimits writes what the spec says of all members, for the pool drivers.
+func (m *model) memberLimits(w *writer) {
+	var least, most, usual *int64
+	var look func(fields []*specfile.Field)
+	look = func(fields []*specfile.Field) {
+		for _, f := range fields {
+			look(f.Fields)
+			if !strings.EqualFold(f.Name, "weight") || f.Min == nil || f.Max == nil {
+				continue
+			}
+			if least == nil {
+				least, most = f.Min, f.Max
+			}
+			least, most = new(min(*least, *f.Min)), new(max(*most, *f.Max))
+			if n, ok := f.Default.(float64); ok {
+				usual = new(int64(n))
+			}
+		}
+	}
+	for _, op := range m.ops {
+		look(op.Operation.Request)
+	}
+	if least == nil {
+		return
+	}
+	w.f("// Documented limits of members and groups.\nconst (\n\tweightMin = %d\n\tweightMax = %d\n", *least, *most)
+	if usual != nil {
+		w.f("\tweightDefault = %d // of a member that is added without one\n", *usual)
+	}
+	if n := m.spec.Limits.ServersPerGroup; n > 0 {
+		w.f("\tserversPerGroup = %d\n", n)
+	}
+	w.f(")\n")
 }
 
 func (m *model) errorTable() string {

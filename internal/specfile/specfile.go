@@ -23,6 +23,12 @@ type Service struct {
 	ServiceErrs  []OperationError  `json:"service_errors"`
 	Endpoints    json.RawMessage   `json:"endpoints"`
 	VPCEndpoints map[string]string `json:"vpc_endpoints"`
+	Limits       Limits            `json:"limits"`
+}
+
+// Limits are the limits of a service that are not those of a call.
+type Limits struct {
+	ServersPerGroup int `json:"servers_per_group"`
 }
 
 // Operation is one call of a service.
