@@ -1,94 +1,139 @@
 package fakecloud
 
 import (
-	"context"
+	"errors"
+	"hash/fnv"
+	"maps"
+	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
 )
 
-// WithCredentialsExpiry lets the credentials that the Cloud starts with, its
-// IAM token included, expire after d. An expired temporary key is
-// InvalidSecurityToken.Expired at Alibaba and APIGW.0301 at Huawei, an expired
-// permanent one is unknown.
-func WithCredentialsExpiry(d time.Duration) Option {
-	return func(s *settings) { s.credentialsLife = d }
+// DefaultAccount is the name of the account that a Cloud starts with.
+const DefaultAccount = "default"
+
+// Account is an account of a Cloud, in one region. It has credentials, a
+// project, budgets, quotas and resources of its own: what one account has, the
+// others do not find. Requests and faults are the Cloud's.
+type Account struct {
+	*account
 }
 
-// RotateCredentials replaces the account's credentials; the old ones are
-// accepted for overlap more. Of next only what is set is replaced, the key pair
-// or the IAM token or both. Without either a key pair is generated, a temporary
-// one if the old one was. It returns the key pair that Config and Credentials
-// give from now on.
-func (c *Cloud) RotateCredentials(next cloudlb.Credentials, overlap time.Duration) cloudlb.Credentials {
+// Name is its name in the Cloud.
+func (a *Account) Name() string { return a.name }
+
+type account struct {
+	*core
+	cloud *Cloud
+	name  string
+	set   settings
+
+	// Guarded by the Cloud's lock.
+	nonces  nonces
+	keys    []cloudlb.Credentials // the newest first
+	tokens  []cloudlb.Credentials // IAM tokens
+	windows map[*operation]*window
+	alb     albState
+	slb     slbState
+	elb     elbState
+	apig    apigState
+	sick    map[string]bool // servers that fail health checks
+}
+
+var accountName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Account returns the account of a name. One that is not there is made, with
+// the options of the Cloud and then its own ones, such as WithRegion, WithBudget
+// or WithELBQuota; WithSeed and WithRequestLog are for Clouds only. Without
+// WithCredentials it has the access key "FAKECLOUD-" and secret
+// "fakecloud/secret/access/key/", both followed by its name, and without
+// WithToken no IAM token.
+//
+// Account panics if the name is not of up to 64 letters, digits, underscores
+// and hyphens, if the key is another account's, or if there are options for an
+// account that is there.
+func (c *Cloud) Account(name string, opts ...Option) *Account {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := time.Now().Add(overlap)
-	if next.Token != "" {
-		c.tokens = replaceKeys(c.tokens, cloudlb.Credentials{Token: next.Token, Expires: next.Expires}, until)
-		next.Token = ""
-		if next.AccessKeyID == "" {
-			return c.keys[0]
+	for _, a := range c.accounts {
+		if a.name == name {
+			if len(opts) > 0 {
+				panic("fakecloud: there is an account " + name + " already; its options are set")
+			}
+			return &Account{a}
 		}
 	}
-	if next.AccessKeyID == "" {
-		next.AccessKeyID = "FAKECLOUD" + c.ids.pick(11, base36[:10])
-		next.SecretAccessKey = c.ids.pick(40, base36)
-		if c.keys[0].SecurityToken != "" && next.SecurityToken == "" {
-			next.SecurityToken = c.ids.pick(40, base36)
+	if !accountName.MatchString(name) {
+		panic("fakecloud: an account cannot have the name \"" + name + "\"")
+	}
+	set := c.set
+	set.without, set.elbQuotas, set.budgets = maps.Clone(set.without), maps.Clone(set.elbQuotas), slices.Clone(set.budgets)
+	set.accessKeyID, set.secret = "FAKECLOUD-"+name, "fakecloud/secret/access/key/"+name
+	set.securityToken, set.token = "", ""
+	for _, opt := range opts {
+		opt(&set)
+	}
+	set.mustCheck()
+	for _, a := range c.accounts {
+		if slices.ContainsFunc(a.keys, func(k cloudlb.Credentials) bool { return k.AccessKeyID == set.accessKeyID }) {
+			panic("fakecloud: the account " + a.name + " has the access key of " + name)
 		}
 	}
-	c.keys = replaceKeys(c.keys, next, until)
-	return next
+	hash := fnv.New64a()
+	hash.Write([]byte(name))
+	set.projectID = newIDs(c.seed ^ hash.Sum64()).hex(32)
+	return &Account{c.newAccount(name, set)}
 }
 
-// replaceKeys puts next in front of old, which end at until at the latest.
-func replaceKeys(old []cloudlb.Credentials, next cloudlb.Credentials, until time.Time) []cloudlb.Credentials {
-	for i := range old {
-		if k := &old[i]; k.Expires.IsZero() || until.Before(k.Expires) {
-			k.Expires = until
+func (c *Cloud) newAccount(name string, set settings) *account {
+	a := &account{core: &c.core, cloud: c, name: name, set: set, windows: make(map[*operation]*window)}
+	a.keys = []cloudlb.Credentials{{
+		AccessKeyID: set.accessKeyID, SecretAccessKey: set.secret, SecurityToken: set.securityToken,
+	}}
+	if set.token != "" {
+		a.tokens = []cloudlb.Credentials{{Token: set.token}}
+	}
+	if set.credentialsLife > 0 {
+		ends := time.Now().Add(set.credentialsLife)
+		for _, list := range [][]cloudlb.Credentials{a.keys, a.tokens} {
+			for i := range list {
+				list[i].Expires = ends
+			}
 		}
 	}
-	return slices.Insert(old, 0, next)
+	a.alb.init()
+	a.slb.init()
+	a.elb.init()
+	a.apig.init()
+	c.accounts = append(c.accounts, a)
+	return a
 }
 
-// Credentials implements cloudlb.CredentialsProvider: it gives the newest key
-// pair, as a metadata service does. Config's is the one of its own time.
-func (c *Cloud) Credentials(context.Context) (cloudlb.Credentials, error) {
+// mustCheck panics if an option makes no sense.
+func (s *settings) mustCheck() {
+	if err := errors.Join(s.checkBudgets(), s.checkAssumptions()); err != nil {
+		panic("fakecloud: " + err.Error())
+	}
+}
+
+// Config returns the configuration of clients in this process: region,
+// credentials and an HTTPClient that is answered without a socket, also inside
+// a testing/synctest bubble. Change the copy as needed: with the URL of a Server
+// as Endpoint, AllowHTTP and no HTTPClient it is for that server.
+func (c *account) Config() cloudlb.Config {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.keys[0], nil
-}
-
-// key finds the newest credentials with that access key. A permanent key that
-// has expired is gone.
-func (c *Cloud) key(accessKeyID string, now time.Time) (cloudlb.Credentials, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, k := range c.keys {
-		if k.AccessKeyID == accessKeyID && (k.SecurityToken != "" || !expired(k, now)) {
-			return k, true
-		}
+	key := c.keys[0]
+	c.mu.Unlock()
+	return cloudlb.Config{
+		Region:      c.set.region,
+		Endpoint:    "https://fakecloud.invalid",
+		Credentials: cloudlb.StaticCredentials(key.AccessKeyID, key.SecretAccessKey, key.SecurityToken),
+		HTTPClient:  &http.Client{Transport: c.cloud},
 	}
-	return cloudlb.Credentials{}, false
 }
 
-// knowsToken reports whether an IAM token is valid.
-func (c *Cloud) knowsToken(token string, now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.tokens, func(k cloudlb.Credentials) bool { return k.Token == token && !expired(k, now) })
-}
-
-func expired(k cloudlb.Credentials, now time.Time) bool {
-	return !k.Expires.IsZero() && !now.Before(k.Expires)
-}
-
-// tooOld is the error for a temporary key that has expired.
-func (q *call) tooOld() *fault {
-	if q.vendor == alibaba {
-		return refusef(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
-	}
-	return refusef(401, "APIGW.0301", "Incorrect IAM authentication information: the security token has expired")
-}
+// ProjectID is the project that the Huawei services' paths must name.
+func (c *account) ProjectID() string { return c.set.projectID }

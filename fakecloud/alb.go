@@ -1,12 +1,9 @@
 package fakecloud
 
 import (
-	"encoding/base64"
-	"fmt"
+	"cmp"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -30,6 +27,9 @@ type ServerGroup struct {
 	LoadBalancerIDs []string
 	// Servers are in it, Available.
 	Servers []BackendServer
+	// More are further settings, or other values of them, in the wire names of
+	// CreateServerGroup: "HealthCheckConfig", "ConnectionDrainConfig".
+	More map[string]any `json:",omitempty"`
 }
 
 // BackendServer is a server of an ALB or classic SLB group.
@@ -46,15 +46,17 @@ type BackendServer struct {
 	// Weight is 100 when nil.
 	Weight      *int
 	Description string
+	// RemoteIPEnabled is for Ip servers of ALB outside of the VPC.
+	RemoteIPEnabled bool `json:",omitempty"`
 }
 
 // AddServerGroup puts an ALB server group into the Cloud and returns its ID. A
 // group of the same ID is replaced.
-func (c *Cloud) AddServerGroup(g ServerGroup) string {
+func (c *account) AddServerGroup(g ServerGroup) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
-	group := c.newALBGroup(g.ID, time.Now(), seeded("alb", "CreateServerGroup", "", params{
+	group := c.newALBGroup(g.ID, time.Now(), seededMore("alb", "CreateServerGroup", "", params{
 		"ServerGroupName": either(g.Name, "group-"+c.ids.hex(6)),
 		"ServerGroupType": either(g.Type, "Instance"),
 		"Protocol":        either(g.Protocol, "HTTP"),
@@ -62,21 +64,25 @@ func (c *Cloud) AddServerGroup(g ServerGroup) string {
 		"VpcId":           either(g.VPCID, c.ids.alibaba("vpc-")),
 
 		"HealthCheckConfig": object{"HealthCheckEnabled": true},
-	}))
+	}, g.More))
 	for _, k := range sortedKeys(g.Tags) {
 		group.tags = append(group.tags, object{"Key": k, "Value": g.Tags[k]})
 	}
 	group.loadBalancers = g.LoadBalancerIDs
+	c.alb.put(group)
 	for _, s := range g.Servers {
 		in := params{
 			"ServerId": s.ID, "ServerType": either(s.Type, "Ecs"), "ServerIp": s.IP,
-			"Port": int64(s.Port), "Weight": weight(s.Weight, 100), "Description": s.Description,
+			"Port": int64(s.Port), "Weight": weight(s.Weight, 100), "Description": s.Description, "RemoteIpEnabled": s.RemoteIPEnabled,
 		}
-		group.put(c.newALBServer(in))
+		c.alb.enter(group, c.newALBServer(in))
 	}
-	c.alb.put(group)
 	return group.id
 }
+
+// WithServersPerGroup sets how many servers an ALB server group may have: 1,000
+// by default.
+func WithServersPerGroup(n int) Option { return func(s *settings) { s.albServers = n } }
 
 const (
 	albGroupLimit = 1000
@@ -85,11 +91,16 @@ const (
 
 type albState struct {
 	groups  map[string]*albGroup
-	order   []*albGroup // by creation
-	jobs    []*albJob   // by creation
+	order   []*albGroup  // by creation
+	servers []*albServer // of all groups, by creation
+	jobs    []*albJob    // that are listed, by creation
 	jobByID map[string]*albJob
+	running []*albJob // by their end; those that never end are not among them
+	endless int       // jobs in the list that never end
 	tokens  map[string]albToken
 	seq     int64
+	version int // counts the changes of tags, and of what has tags
+	tagList albTagList
 
 	templates []*albTemplate // by creation
 	listeners []*albListener // by creation
@@ -106,19 +117,41 @@ func (s *albState) next() int64 { s.seq++; return s.seq }
 
 func (s *albState) put(g *albGroup) {
 	s.drop(g.id)
+	s.version++
 	s.groups[g.id] = g
 	s.order = append(s.order, g)
 }
 
 func (s *albState) drop(id string) {
 	if old := s.groups[id]; old != nil {
+		s.version++
 		delete(s.groups, id)
-		s.order = slices.DeleteFunc(s.order, func(g *albGroup) bool { return g == old })
+		s.order = dropRow(s.order, old)
+		s.servers = slices.DeleteFunc(s.servers, func(x *albServer) bool { return x.group == old })
+	}
+}
+
+// enter puts a server into a group, in place of the one it has.
+func (s *albState) enter(g *albGroup, server *albServer) {
+	if old := g.byKey[server.albKey]; old != nil {
+		s.leave(g, old)
+	}
+	server.group = g
+	g.byKey[server.albKey] = server
+	g.servers = append(g.servers, server)
+	s.servers = append(s.servers, server)
+}
+
+func (s *albState) leave(g *albGroup, gone ...*albServer) {
+	for _, server := range gone {
+		delete(g.byKey, server.albKey)
+		g.servers = dropRow(g.servers, server)
+		s.servers = dropRow(s.servers, server)
 	}
 }
 
 type albGroup struct {
-	seq           int64
+	numbered
 	id            string
 	created       time.Time
 	in            params // what it was created with
@@ -138,75 +171,51 @@ type albKey struct {
 
 type albServer struct {
 	albKey
-	seq         int64
+	numbered
+	group       *albGroup
 	weight      int64
 	description string
 	remoteIP    bool
+	joining     bool // until the job that adds it is done
 	status      string
-}
-
-type albJob struct {
-	seq        int64
-	id         string
-	api        string
-	kind       string // Create, Update, Delete
-	group      string
-	start, end time.Time
-	finish     func()
-	failure    *fault // at the end, nil for success
-	hidden     bool   // from the list
 }
 
 // albToken is what a ClientToken was used for.
 type albToken struct {
 	fingerprint string
 	result      object
+	refusal     *fault
 	// runs and lives are when its request is done, and when it is forgotten.
 	runs, lives time.Time
 }
 
-func (c *Cloud) newALBGroup(id string, now time.Time, in params) *albGroup {
+func (c *account) newALBGroup(id string, now time.Time, in params) *albGroup {
 	return &albGroup{
-		seq: c.alb.next(), id: either(id, c.ids.alibaba("sgp-")), created: now, in: in,
+		numbered: numbered{c.alb.next()}, id: either(id, c.ids.alibaba("sgp-")), created: now, in: in,
 		byKey: make(map[albKey]*albServer), status: available,
 	}
 }
 
-func (c *Cloud) newALBServer(in params) *albServer {
+func (c *account) newALBServer(in params) *albServer {
 	return &albServer{
-		albKey: albServerKey(in), seq: c.alb.next(), weight: in.num("Weight"),
+		albKey: c.set.albServerKey(in), numbered: numbered{c.alb.next()}, weight: in.num("Weight"),
 		description: in.str("Description"), remoteIP: in.flag("RemoteIpEnabled"), status: available,
 	}
 }
 
 // albServerKey names the server that a request means: the address of an
 // instance that is not given is its private one.
-func albServerKey(in params) albKey {
+func (s *settings) albServerKey(in params) albKey {
 	k := albKey{in.str("ServerId"), in.str("ServerType"), in.str("ServerIp"), in.num("Port")}
 	switch {
 	case k.kind == "Fc":
 		k.ip, k.port = "", 0
 	case k.kind == "Ip":
 		k.ip = k.id
-	case k.ip == "":
+	case k.ip == "" && s.assumes(ALBPrivateAddresses):
 		k.ip = privateIP(k.id)
 	}
 	return k
-}
-
-func (g *albGroup) put(s *albServer) {
-	if old := g.byKey[s.albKey]; old != nil {
-		g.remove(old)
-	}
-	g.byKey[s.albKey] = s
-	g.servers = append(g.servers, s)
-}
-
-func (g *albGroup) remove(gone ...*albServer) {
-	for _, s := range gone {
-		delete(g.byKey, s.albKey)
-	}
-	g.servers = slices.DeleteFunc(g.servers, func(s *albServer) bool { return g.byKey[s.albKey] != s })
 }
 
 // albGroup brings a group up to date and returns it.
@@ -218,15 +227,6 @@ func (c *call) albGroup(id string) (*albGroup, *fault) {
 		return g, nil
 	}
 	return nil, refusef(404, "ResourceNotFound.ServerGroup", "The specified resource %s is not found.", id)
-}
-
-// settle applies what a job does at its end, once that is past.
-func (c *call) settle(g *albGroup) {
-	if g.job != nil && !c.now.Before(g.job.end) {
-		finish := g.job.finish
-		g.job, g.status = nil, available
-		finish()
-	}
 }
 
 func albService() *service {
@@ -263,13 +263,29 @@ func albService() *service {
 			"DescribeRegions":         albDescribeRegions,
 			"DescribeZones":           albDescribeZones,
 		},
-		refuse: func(p problem) *fault {
+		refuse: func(s *settings, p problem) *fault {
 			if p.kind == missing {
-				return refusef(400, "Missing"+p.name, "%s is mandatory for this action.", p.field)
+				return s.albMissing(p.name, p.field)
 			}
-			return refusef(400, "InvalidParameter", "The specified parameter %s %s.", p.field, p.detail)
+			return s.albInvalid(p.name, p.field+" "+p.detail)
 		},
 	}
+}
+
+func (s *settings) albMissing(name, field string) *fault {
+	code := "MissingParameter"
+	if s.assumes(ALBMissingNamed) {
+		code = "Missing" + name
+	}
+	return refusef(400, code, "%s is mandatory for this action.", field)
+}
+
+func (s *settings) albInvalid(name, detail string) *fault {
+	code := "InvalidParameter"
+	if !s.assumes(ALBInvalidParameter) {
+		code = "IllegalParam." + name
+	}
+	return refusef(400, code, "The specified parameter %s.", detail)
 }
 
 // albChange is what a write does once every check has passed.
@@ -283,7 +299,7 @@ type albChange struct {
 // albWrite is the frame of every write: the client token, the lock of the
 // group, the checks, the dry run, the job.
 func albWrite(check func(*call, *albGroup) (*albGroup, albChange, *fault)) handler {
-	return func(c *call) (object, *fault) {
+	return albRefusable(func(c *call) (object, *fault) {
 		if out, f := c.albRepeated(); out != nil || f != nil {
 			return out, f
 		}
@@ -305,14 +321,17 @@ func albWrite(check func(*call, *albGroup) (*albGroup, albChange, *fault)) handl
 			return nil, refusef(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
 		}
 		job := &albJob{
-			seq: c.alb.next(), id: c.ids.uuid(), api: c.op.Name, kind: change.kind, group: group.id,
+			numbered: numbered{c.alb.next()}, id: c.ids.uuid(), api: c.op.Name, kind: change.kind, group: group.id,
 			start: c.now, end: c.now.Add(c.set.job), finish: change.end,
 		}
 		switch e := c.struckJob(); e.kind {
 		case jobFails:
-			job.failure, job.finish = refusef(0, e.code, "%s", e.message), c.albUndo(group)
+			job.failure = refusef(0, e.code, "%s", e.message)
+			if c.set.assumes(ALBFailedJobsUndo) {
+				job.finish = c.albUndo(group)
+			}
 		case jobEndless:
-			job.end = c.now.AddDate(1000, 0, 0)
+			job.end, job.endless = c.now.AddDate(1000, 0, 0), true
 		case jobVanishes:
 			job.hidden = true
 		default:
@@ -324,61 +343,17 @@ func albWrite(check func(*call, *albGroup) (*albGroup, albChange, *fault)) handl
 		if change.kind == "Create" {
 			out["ServerGroupId"] = group.id
 		}
-		c.albRemember(out)
+		c.albRemember(out, nil)
 		return out, nil
-	}
-}
-
-// albUndo returns what makes a group again what it is now, but for what does
-// not wait for its job.
-func (c *Cloud) albUndo(g *albGroup) func() {
-	was, known := *g, c.alb.groups[g.id] == g
-	servers := make([]albServer, len(g.servers))
-	for i, s := range g.servers {
-		servers[i] = *s
-	}
-	was.in, was.servers = params(clone(object(was.in))), slices.Clone(g.servers)
-	return func() {
-		if !known {
-			c.alb.drop(g.id)
-			return
-		}
-		was.tags, was.loadBalancers, was.job, was.status = g.tags, g.loadBalancers, nil, available
-		*g = was
-		g.byKey = make(map[albKey]*albServer, len(servers))
-		for i, s := range g.servers {
-			*s = servers[i]
-			g.byKey[s.albKey] = s
-		}
-	}
-}
-
-// addJob adds a new job to the list and takes out those that ended too long
-// ago, if there is such a time.
-func (s *albState) addJob(job *albJob, now time.Time, life time.Duration) {
-	if life > 0 {
-		gone := 0
-		for gone < len(s.jobs) && !s.jobs[gone].listed(now, life) {
-			delete(s.jobByID, s.jobs[gone].id)
-			gone++
-		}
-		s.jobs = s.jobs[gone:]
-	}
-	s.jobs = append(s.jobs, job)
-	s.jobByID[job.id] = job
-}
-
-// listed reports whether ListAsynJobs knows a job.
-func (j *albJob) listed(now time.Time, life time.Duration) bool {
-	return !j.hidden && (life == 0 || now.Before(j.end.Add(life)))
+	})
 }
 
 // albNamed returns the keys of the listed servers, each of them once.
-func albNamed(list []params) ([]albKey, *fault) {
+func (s *settings) albNamed(list []params) ([]albKey, *fault) {
 	keys := make([]albKey, len(list))
 	seen := make(map[albKey]bool, len(list))
-	for i, s := range list {
-		keys[i] = albServerKey(s)
+	for i, server := range list {
+		keys[i] = s.albServerKey(server)
 		if seen[keys[i]] {
 			return nil, refusef(400, "DuplicatedParam.BackendServer", "The param of BackendServer %s is duplicated.", keys[i].id)
 		}
@@ -389,7 +364,7 @@ func albNamed(list []params) ([]albKey, *fault) {
 
 // albNew checks the servers of a call that are to be added.
 func (c *call) albNew(g *albGroup, list []params, leaving int) ([]*albServer, *fault) {
-	keys, f := albNamed(list)
+	keys, f := c.set.albNamed(list)
 	if f != nil {
 		return nil, f
 	}
@@ -402,18 +377,18 @@ func (c *call) albNew(g *albGroup, list []params, leaving int) ([]*albServer, *f
 		_, err := netip.ParseAddr(k.ip)
 		switch {
 		case k.id == "":
-			return nil, refusef(400, "MissingServerId", "ServerId is mandatory for this action.")
+			return nil, c.set.albMissing("ServerId", "ServerId")
 		case !fits:
 			return nil, refusef(400, "Mismatch.ServerType", "The server type %s does not fit the group type %s.", k.kind, groupType)
-		case k.kind != "Fc" && err != nil:
+		case k.kind != "Fc" && k.ip != "" && err != nil:
 			return nil, refusef(400, "IllegalParam.ServerIp", "The param of ServerIp %s is illegal.", k.ip)
 		case g.byKey[k] != nil:
 			return nil, refusef(400, "Conflict.BackendServer", "There is already %s having the same configuration with current.", k.id)
 		}
 	}
-	if len(g.servers)-leaving+len(keys) > albGroupLimit {
+	if limit := cmp.Or(c.set.albServers, albGroupLimit); len(g.servers)-leaving+len(keys) > limit {
 		return nil, refusef(400, "ResourceQuotaExceeded.ServersNum",
-			"The quota of servers in the group is exceeded, usage %d/%d.", len(g.servers), albGroupLimit)
+			"The quota of servers in the group is exceeded, usage %d/%d.", len(g.servers), limit)
 	}
 	servers := make([]*albServer, len(list))
 	for i := range list {
@@ -423,8 +398,8 @@ func (c *call) albNew(g *albGroup, list []params, leaving int) ([]*albServer, *f
 }
 
 // albPresent finds the servers of a call that must be in the group.
-func albPresent(g *albGroup, list []params) ([]*albServer, *fault) {
-	keys, f := albNamed(list)
+func (c *call) albPresent(g *albGroup, list []params) ([]*albServer, *fault) {
+	keys, f := c.set.albNamed(list)
 	if f != nil {
 		return nil, f
 	}
@@ -443,31 +418,41 @@ func setStatus(servers []*albServer, status string) {
 	}
 }
 
+func setJoining(servers []*albServer, joining bool) {
+	for _, s := range servers {
+		s.joining = joining
+	}
+}
+
 func albAdd(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 	added, f := c.albNew(g, c.in.list("Servers"), 0)
 	return g, albChange{
 		kind: "Update", status: "Configuring",
 		begin: func() {
 			setStatus(added, "Adding")
+			setJoining(added, true)
 			for _, s := range added {
-				g.put(s)
+				c.alb.enter(g, s)
 			}
 		},
-		end: func() { setStatus(added, available) },
+		end: func() {
+			setStatus(added, available)
+			setJoining(added, false)
+		},
 	}, f
 }
 
 func albRemove(c *call, g *albGroup) (*albGroup, albChange, *fault) {
-	removed, f := albPresent(g, c.in.list("Servers"))
+	removed, f := c.albPresent(g, c.in.list("Servers"))
 	return g, albChange{
 		kind: "Update", status: "Configuring",
 		begin: func() { setStatus(removed, "Removing") },
-		end:   func() { g.remove(removed...) },
+		end:   func() { c.alb.leave(g, removed...) },
 	}, f
 }
 
 func albReplace(c *call, g *albGroup) (*albGroup, albChange, *fault) {
-	removed, f := albPresent(g, c.in.list("RemovedServers"))
+	removed, f := c.albPresent(g, c.in.list("RemovedServers"))
 	if f != nil {
 		return nil, albChange{}, f
 	}
@@ -477,31 +462,44 @@ func albReplace(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 		begin: func() {
 			setStatus(removed, "Replacing")
 			setStatus(added, "Replacing")
+			setJoining(added, true)
 			for _, s := range added {
-				g.put(s)
+				c.alb.enter(g, s)
 			}
 		},
 		end: func() {
-			g.remove(removed...)
+			c.alb.leave(g, removed...)
 			setStatus(added, available)
+			setJoining(added, false)
 		},
 	}, f
 }
 
 func albUpdate(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 	list := c.in.list("Servers")
-	servers, f := albPresent(g, list)
+	servers, f := c.albPresent(g, list)
+	sent := params(c.sent).list("Servers")
+	set := func() {
+		for i, s := range servers {
+			if sent[i].has("Weight") || c.set.assumes(ALBWeightDefaultOnUpdate) {
+				s.weight = list[i].num("Weight")
+			}
+			if list[i].has("Description") {
+				s.description = list[i].str("Description")
+			}
+		}
+	}
 	return g, albChange{
 		kind: "Update", status: "Configuring",
-		begin: func() { setStatus(servers, "Configuring") },
+		begin: func() {
+			setStatus(servers, "Configuring")
+			if !c.set.assumes(ALBWeightsAtJobEnd) {
+				set()
+			}
+		},
 		end: func() {
 			setStatus(servers, available)
-			for i, s := range servers {
-				s.weight = list[i].num("Weight")
-				if list[i].has("Description") {
-					s.description = list[i].str("Description")
-				}
-			}
+			set()
 		},
 	}, f
 }
@@ -518,56 +516,49 @@ func albDelete(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 	if len(g.loadBalancers) > 0 {
 		return nil, albChange{}, refusef(400, "ResourceInUse.ServerGroup", "The specified resource %s is in use.", g.id)
 	}
-	cloud := c.Cloud
-	return g, albChange{kind: "Delete", status: "Deleting", begin: func() {}, end: func() { cloud.alb.drop(g.id) }}, nil
+	s := &c.alb
+	return g, albChange{kind: "Delete", status: "Deleting", begin: func() {}, end: func() { s.drop(g.id) }}, nil
 }
 
 func albListServers(c *call) (object, *fault) {
-	groups := slices.Clone(c.alb.order)
+	c.settleAll()
+	rows := c.alb.servers
 	if id := c.in.str("ServerGroupId"); id != "" {
 		g, f := c.albGroup(id)
 		if f != nil {
 			return nil, f
 		}
-		groups = []*albGroup{g}
+		rows = g.servers
 	}
-	var rows []albRow
-	ids := c.in.strs("ServerIds")
-	for _, g := range groups {
-		c.settle(g)
-		if c.alb.groups[g.id] != g || !tagged(g.tags, c.in.list("Tag")) {
-			continue
-		}
-		for _, s := range g.servers {
-			if len(ids) == 0 || slices.Contains(ids, s.id) {
-				rows = append(rows, albRow{s.seq, func() object { return s.object(g.id) }})
-			}
-		}
+	if c.filtered("ServerGroupId") {
+		ids := c.in.strs("ServerIds")
+		rows = pick(c, rows, func(s *albServer) bool {
+			return tagged(s.group.tags, c.in.list("Tag")) && (len(ids) == 0 || slices.Contains(ids, s.id))
+		})
 	}
-	return c.albPage("Servers", rows)
+	return albPage(c, "Servers", rows, (*albServer).object)
 }
 
-func (s *albServer) object(group string) object {
+func (s *albServer) object() object {
 	return object{
-		"ServerGroupId": group, "ServerId": s.id, "ServerIp": s.ip, "ServerType": s.kind, "Port": s.port,
+		"ServerGroupId": s.group.id, "ServerId": s.id, "ServerIp": s.ip, "ServerType": s.kind, "Port": s.port,
 		"Weight": s.weight, "Description": s.description, "RemoteIpEnabled": s.remoteIP, "Status": s.status,
 	}
 }
 
 func albListGroups(c *call) (object, *fault) {
-	var rows []albRow
-	ids, names := c.in.strs("ServerGroupIds"), c.in.strs("ServerGroupNames")
-	for _, g := range slices.Clone(c.alb.order) {
-		c.settle(g)
-		if c.alb.groups[g.id] != g || !tagged(g.tags, c.in.list("Tag")) ||
-			len(ids) > 0 && !slices.Contains(ids, g.id) ||
-			len(names) > 0 && !slices.Contains(names, g.in.str("ServerGroupName")) ||
-			!same(c.in, g.in, "ResourceGroupId", "ServerGroupType", "VpcId") {
-			continue
-		}
-		rows = append(rows, albRow{g.seq, g.object})
+	c.settleAll()
+	rows := c.alb.order
+	if c.filtered() {
+		ids, names := c.in.strs("ServerGroupIds"), c.in.strs("ServerGroupNames")
+		rows = pick(c, rows, func(g *albGroup) bool {
+			return tagged(g.tags, c.in.list("Tag")) &&
+				(len(ids) == 0 || slices.Contains(ids, g.id)) &&
+				(len(names) == 0 || slices.Contains(names, g.in.str("ServerGroupName"))) &&
+				same(c.in, g.in, "ResourceGroupId", "ServerGroupType", "VpcId")
+		})
 	}
-	return c.albPage("ServerGroups", rows)
+	return albPage(c, "ServerGroups", rows, (*albGroup).object)
 }
 
 func (g *albGroup) object() object {
@@ -579,97 +570,6 @@ func (g *albGroup) object() object {
 	out["RelatedLoadBalancerIds"] = orEmpty(g.loadBalancers)
 	out["Tags"] = orEmpty(g.tags)
 	return out
-}
-
-func albListJobs(c *call) (object, *fault) {
-	var rows []albRow
-	ids, resources := c.in.strs("JobIds"), c.in.strs("ResourceIds")
-	jobs := c.alb.jobs
-	if len(ids) > 0 {
-		jobs = nil
-		for _, id := range ids {
-			if j := c.alb.jobByID[id]; j != nil && !slices.Contains(jobs, j) {
-				jobs = append(jobs, j)
-			}
-		}
-	}
-	for _, j := range jobs {
-		created := j.start.UnixMilli()
-		if !j.listed(c.now, c.set.jobLife) ||
-			len(resources) > 0 && !slices.Contains(resources, j.group) ||
-			c.in.has("ApiName") && c.in.str("ApiName") != j.api ||
-			c.in.has("ResourceType") && c.in.str("ResourceType") != "servergroup" ||
-			c.in.has("BeginTime") && created < c.in.num("BeginTime") ||
-			c.in.has("EndTime") && created > c.in.num("EndTime") {
-			continue
-		}
-		rows = append(rows, albRow{j.seq, func() object { return j.object(c.now) }})
-	}
-	return c.albPage("Jobs", rows)
-}
-
-func (j *albJob) object(now time.Time) object {
-	status, modified := "Succeeded", j.end
-	if now.Before(j.end) {
-		status, modified = "Processing", j.start
-	}
-	code, message := "", ""
-	if j.failure != nil && status == "Succeeded" {
-		status, code, message = "Failed", j.failure.code, j.failure.message
-	}
-	return object{
-		"Id": j.id, "ApiName": j.api, "OperateType": j.kind, "ResourceType": "servergroup", "ResourceId": j.group,
-		"Status": status, "ErrorCode": code, "ErrorMessage": message, "CreateTime": j.start.UnixMilli(), "ModifyTime": modified.UnixMilli(),
-	}
-}
-
-// albRow is an entry of a list; seq is its place in the whole list, also when
-// others come and go.
-type albRow struct {
-	seq    int64
-	object func() object
-}
-
-// albPage cuts the page out of rows that NextToken and MaxResults ask for. A
-// token holds for the call it came from.
-func (c *call) albPage(name string, rows []albRow) (object, *fault) {
-	total := len(rows)
-	size := int(c.in.num("MaxResults"))
-	if size == 0 {
-		size = c.op.Pagination.DefaultSize
-	}
-	slices.SortFunc(rows, func(a, b albRow) int { return int(a.seq - b.seq) })
-	if token := c.in.str("NextToken"); token != "" {
-		after, ok := readPageToken(c.op.Name, token)
-		if !ok {
-			return nil, refusef(400, "InvalidParameter", "The specified parameter NextToken is not valid.")
-		}
-		rows = slices.DeleteFunc(rows, func(r albRow) bool { return r.seq <= after })
-	}
-	next := ""
-	if len(rows) > size {
-		rows = rows[:size]
-		next = pageToken(c.op.Name, rows[size-1].seq)
-	}
-	list := make([]object, len(rows))
-	for i, r := range rows {
-		list[i] = r.object()
-	}
-	return object{name: list, "NextToken": next, "MaxResults": size, "TotalCount": total}, nil
-}
-
-func pageToken(op string, seq int64) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", op, seq))
-}
-
-func readPageToken(op, token string) (int64, bool) {
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
-		return 0, false
-	}
-	of, seq, _ := strings.Cut(string(b), " ")
-	n, err := strconv.ParseInt(seq, 10, 64)
-	return n, err == nil && of == op
 }
 
 // tagged reports whether tags has every wanted one; a wanted tag without a

@@ -6,10 +6,20 @@ import "slices"
 // the configurations too.
 func albUpdateGroup(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 	changes := without(c.sent, "ClientToken", "DryRun", "ServerGroupId")
+	change := func() { g.in = merged(g.in, changes) }
+	if !c.set.assumes(ALBConfigsMerge) {
+		change = func() {
+			in := clone(object(g.in))
+			for name := range changes {
+				in[name] = clone(c.in[name]) // with the defaults
+			}
+			g.in = params(in)
+		}
+	}
 	return g, albChange{
 		kind: "Update", status: "Configuring",
 		begin: func() {},
-		end:   func() { g.in = merged(g.in, changes) },
+		end:   change,
 	}, nil
 }
 
@@ -20,7 +30,13 @@ func albApply(c *call, g *albGroup) (*albGroup, albChange, *fault) {
 	if f != nil {
 		return nil, albChange{}, f
 	}
+	if c.now.Before(t.busyUntil) && !c.set.assumes(ALBTemplatesShared) {
+		return nil, albChange{}, refusef(400, "IncorrectStatus.HealthCheckTemplate", "The status of %s [Configuring] is incorrect.", t.id)
+	}
 	check := without(object(t.in), "HealthCheckTemplateName", "ResourceGroupId")
+	if !c.set.assumes(ALBTemplatesLeaveSwitch) {
+		check["HealthCheckEnabled"] = true
+	}
 	return g, albChange{
 		kind: "Update", status: "Configuring",
 		begin: func() { t.busyUntil = c.now.Add(c.set.job) },

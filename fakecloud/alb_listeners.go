@@ -43,7 +43,7 @@ type ListenerRule struct {
 
 // AddListener puts an ALB listener into the Cloud and returns its ID. A
 // listener of the same ID is replaced.
-func (c *Cloud) AddListener(l Listener) string {
+func (c *account) AddListener(l Listener) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.ID, l.LoadBalancerID = either(l.ID, c.ids.alibaba("lsr-")), either(l.LoadBalancerID, c.ids.alibaba("alb-"))
@@ -54,7 +54,7 @@ func (c *Cloud) AddListener(l Listener) string {
 			l.Port = 80
 		}
 	}
-	l.ServerGroupIDs, l.Rules, l.More = slices.Clone(l.ServerGroupIDs), slices.Clone(l.Rules), clone(l.More)
+	l.ServerGroupIDs, l.Rules, l.More = slices.Clone(l.ServerGroupIDs), slices.Clone(l.Rules), normalMap(l.More)
 	groups := l.ServerGroupIDs
 	for i, r := range l.Rules {
 		l.Rules[i].ID = either(r.ID, c.ids.alibaba("rule-"))
@@ -63,17 +63,18 @@ func (c *Cloud) AddListener(l Listener) string {
 	for _, id := range groups {
 		c.useGroup(id, l.LoadBalancerID)
 	}
-	listener := &albListener{Listener: l, seq: c.alb.next()}
+	listener := &albListener{Listener: l, numbered: numbered{c.alb.next()}}
 	for _, k := range sortedKeys(l.Tags) {
 		listener.tags = append(listener.tags, object{"Key": k, "Value": l.Tags[k]})
 	}
 	c.alb.listeners = slices.DeleteFunc(c.alb.listeners, func(x *albListener) bool { return x.ID == l.ID })
+	c.alb.version++
 	c.alb.listeners = append(c.alb.listeners, listener)
 	return l.ID
 }
 
 // useGroup notes that a load balancer uses a group.
-func (c *Cloud) useGroup(id, balancer string) {
+func (c *account) useGroup(id, balancer string) {
 	g := c.alb.groups[id]
 	if g == nil {
 		g = c.newALBGroup(id, time.Now(), seeded("alb", "CreateServerGroup", "", params{
@@ -89,7 +90,7 @@ func (c *Cloud) useGroup(id, balancer string) {
 
 type albListener struct {
 	Listener
-	seq  int64
+	numbered
 	tags []object
 }
 
@@ -129,21 +130,28 @@ func forwardedFor() object {
 }
 
 func albListListeners(c *call) (object, *fault) {
-	var rows []albRow
 	ids, balancers := c.in.strs("ListenerIds"), c.in.strs("LoadBalancerIds")
 	for _, id := range balancers {
 		if c.albBalancer(id) == nil {
 			return nil, refusef(404, "ResourceNotFound.LoadBalancer", "The specified resource %s is not found.", id)
 		}
 	}
-	for _, l := range c.alb.listeners {
-		if (len(ids) == 0 || slices.Contains(ids, l.ID)) &&
-			(len(balancers) == 0 || slices.Contains(balancers, l.LoadBalancerID)) &&
-			(!c.in.has("ListenerProtocol") || c.in.str("ListenerProtocol") == l.Protocol) && tagged(l.tags, c.in.list("Tag")) {
-			rows = append(rows, albRow{l.seq, l.object})
-		}
+	rows := c.alb.listeners
+	if c.filtered() {
+		rows = pick(c, rows, func(l *albListener) bool {
+			return (len(ids) == 0 || slices.Contains(ids, l.ID)) &&
+				(len(balancers) == 0 || slices.Contains(balancers, l.LoadBalancerID)) &&
+				(!c.in.has("ListenerProtocol") || c.in.str("ListenerProtocol") == l.Protocol) && tagged(l.tags, c.in.list("Tag"))
+		})
 	}
-	return c.albPage("Listeners", rows)
+	return albPage(c, "Listeners", rows, (*albListener).object)
+}
+
+// albEntry is an entry of a page of GetListenerHealthStatus: a rule, or the
+// listener itself.
+type albEntry struct {
+	numbered
+	rule *ListenerRule
 }
 
 // albGetHealth reports who is not well behind a listener and, if asked, its
@@ -155,27 +163,38 @@ func albGetHealth(c *call) (object, *fault) {
 		return nil, refusef(404, "ResourceNotFound.Listener", "The specified resource %s is not found.", id)
 	}
 	l := c.alb.listeners[i]
-	rows := []albRow{{0, func() object {
-		return object{
-			"ListenerId": l.ID, "ListenerPort": l.Port, "ListenerProtocol": strings.ToLower(l.Protocol),
-			"ServerGroupInfos": c.albGroupsHealth("ForwardGroup", l.ServerGroupIDs),
-		}
-	}}}
+	entries := []albEntry{{}}
 	if c.in.flag("IncludeRule") {
-		for i, r := range l.Rules {
-			rows = append(rows, albRow{int64(i + 1), func() object {
-				return object{"RuleId": r.ID, "ServerGroupInfos": append(
-					c.albGroupsHealth("ForwardGroup", r.ServerGroupIDs), c.albGroupsHealth("TrafficMirror", r.MirrorGroupIDs)...)}
-			}})
+		for i := range l.Rules {
+			entries = append(entries, albEntry{numbered{int64(i + 1)}, &l.Rules[i]})
 		}
 	}
-	out, f := c.albPage("entries", rows)
-	if f != nil {
-		return nil, f
+	row := func(e albEntry) object {
+		if e.rule == nil {
+			return object{
+				"ListenerId": l.ID, "ListenerPort": l.Port, "ListenerProtocol": strings.ToLower(l.Protocol),
+				"ServerGroupInfos": c.albGroupsHealth("ForwardGroup", l.ServerGroupIDs),
+			}
+		}
+		return object{"RuleId": e.rule.ID, "ServerGroupInfos": append(
+			c.albGroupsHealth("ForwardGroup", e.rule.ServerGroupIDs), c.albGroupsHealth("TrafficMirror", e.rule.MirrorGroupIDs)...)}
+	}
+	out := object{"NextToken": ""}
+	if c.set.assumes(ALBHealthPaged) {
+		var f *fault
+		if out, f = albPage(c, "entries", entries, row); f != nil {
+			return nil, f
+		}
+	} else {
+		var page []object
+		for _, e := range entries {
+			page = append(page, row(e))
+		}
+		out["entries"] = page
 	}
 	listeners, rules := []object{}, []object{}
-	entries, _ := out["entries"].([]object)
-	for _, e := range entries {
+	page, _ := out["entries"].([]object)
+	for _, e := range page {
 		if params(e).has("RuleId") {
 			rules = append(rules, e)
 		} else {
@@ -216,13 +235,19 @@ func (c *call) albGroupsHealth(action string, ids []string) []object {
 // albHealth is what the health check says of a server; nothing when it is
 // well.
 func (c *call) albHealth(g *albGroup, s *albServer) string {
+	says := func(a Assumption, status string) string {
+		if c.set.assumes(a) {
+			return status
+		}
+		return ""
+	}
 	switch {
 	case !g.in.object("HealthCheckConfig").flag("HealthCheckEnabled"):
-		return "Unavailable"
-	case s.weight == 0:
-		return "Unused" // ALB does not look at it
-	case s.status == "Adding":
-		return "Initial"
+		return says(ALBUncheckedListed, "Unavailable")
+	case s.weight == 0: // ALB does not look at it
+		return says(ALBUnusedListed, "Unused")
+	case s.joining:
+		return says(ALBInitialListed, "Initial")
 	case !c.healthy(s.id, s.ip, hostPort(s.id, s.port), hostPort(s.ip, s.port)):
 		return "Unhealthy"
 	default:

@@ -447,3 +447,21 @@ func TestALBTemplateTokens(t *testing.T) {
 		equal(t, "templates", c.alb("ListHealthCheckTemplates", nil).at("TotalCount"), 2)
 	})
 }
+
+// TestALBHealthWhileReplacing: who comes is Initial, who goes is as before.
+func TestALBHealthWhileReplacing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		want(t, w.alb("ReplaceServersInServerGroup", fields{
+			"ServerGroupId":  "sgp-1",
+			"AddedServers":   []fields{{"ServerId": "i-1", "ServerType": "Ecs", "Port": 80}},
+			"RemovedServers": []fields{{"ServerId": "i-0", "ServerType": "Ecs", "Port": 80}},
+		}), 200, "")
+		equal(t, "while replacing", w.health(), "Unused Initial")
+		w.cloud.SetHealth("i-0", false)
+		equal(t, "while replacing", w.health(), "Unhealthy Unused Initial")
+		advance(time.Minute)
+		equal(t, "afterwards", w.health(), "Unused")
+	})
+}

@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -57,10 +58,9 @@ func (c *call) albResources(kind string) []albTagged {
 	var out []albTagged
 	switch kind {
 	case "servergroup":
-		for _, g := range slices.Clone(c.alb.order) {
-			if c.settle(g); c.alb.groups[g.id] == g {
-				out = append(out, albTagged{g.seq, g.id, &g.tags})
-			}
+		c.settleAll()
+		for _, g := range c.alb.order {
+			out = append(out, albTagged{g.seq, g.id, &g.tags})
 		}
 	case "loadbalancer":
 		for _, lb := range c.albBalancers() {
@@ -107,13 +107,14 @@ func albTag(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
+	c.alb.version++
 	tags, seen := c.in.list("Tag"), make(map[string]bool)
 	for _, t := range tags {
 		key := t.str("Key")
 		switch {
 		case key == "":
-			return nil, refusef(400, "MissingKey", "Tag.Key is mandatory for this action.")
-		case seen[key]:
+			return nil, c.set.albMissing("Key", "Tag.Key")
+		case seen[key] && c.set.assumes(ALBTagKeysOnce):
 			return nil, refusef(400, "DuplicatedParam.TagKey", "The param of TagKey %s is duplicated.", key)
 		}
 		seen[key] = true
@@ -136,9 +137,10 @@ func albUntag(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
+	c.alb.version++
 	keys, tags, all := c.in.strs("TagKey"), c.in.list("Tag"), c.in.flag("All")
 	if len(keys)+len(tags) == 0 && !all {
-		return nil, refusef(400, "MissingTagKey", "TagKey is mandatory for this action.")
+		return nil, c.set.albMissing("TagKey", "TagKey")
 	}
 	all = all && len(keys)+len(tags) == 0 // with names, All says nothing
 	for _, r := range resources {
@@ -153,8 +155,8 @@ func albUntag(c *call) (object, *fault) {
 
 // albTagRow is a tag of a resource.
 type albTagRow struct {
-	seq        int64
-	resource   string
+	numbered
+	of         albTagged
 	key, value string
 }
 
@@ -168,55 +170,69 @@ func (c *call) albTagRows(kind string) []albTagRow {
 	for _, kind := range kinds {
 		for _, r := range c.albResources(kind) {
 			for i, t := range *r.tags {
-				out = append(out, albTagRow{r.seq<<16 + int64(i), r.id, params(t).str("Key"), params(t).str("Value")})
+				out = append(out, albTagRow{numbered{r.seq<<16 + int64(i)}, r, params(t).str("Key"), params(t).str("Value")})
 			}
 		}
 	}
 	return out
 }
 
+// albTagList is the list of tags that a call went through last. It is kept for
+// the next page, until something changes.
+type albTagList struct {
+	version int
+	request string
+	rows    []albTagRow
+}
+
+// albTagPage is a page of the tags of a kind of resource that keep lets through,
+// in the order of their resources.
+func (c *call) albTagPage(name, kind string, keep func(albTagRow) bool, row func(albTagRow) object) (object, *fault) {
+	c.settleAll()
+	request := c.op.Name + string(encode(without(c.sent, c.op.Pagination.Request...)))
+	if list := &c.alb.tagList; list.version != c.alb.version || list.request != request {
+		rows := pick(c, c.albTagRows(kind), keep)
+		slices.SortFunc(rows, func(a, b albTagRow) int { return cmp.Compare(a.seq, b.seq) })
+		*list = albTagList{c.alb.version, request, rows}
+	}
+	return albPage(c, name, c.alb.tagList.rows, row)
+}
+
 func albListTags(c *call) (object, *fault) {
 	ids, wanted, kind := c.in.strs("ResourceId"), c.in.list("Tag"), c.in.str("ResourceType")
 	if len(ids)+len(wanted) == 0 {
-		return nil, refusef(400, "MissingResourceId", "ResourceId is mandatory for this action.")
+		return nil, c.set.albMissing("ResourceId", "ResourceId")
 	}
-	fits := make(map[string]bool)
-	for _, r := range c.albResources(kind) {
-		fits[r.id] = (len(ids) == 0 || slices.Contains(ids, r.id)) && tagged(*r.tags, wanted)
+	keep := func(t albTagRow) bool {
+		return (len(ids) == 0 || slices.Contains(ids, t.of.id)) && tagged(*t.of.tags, wanted)
 	}
-	var rows []albRow
-	for _, t := range c.albTagRows(kind) {
-		if fits[t.resource] {
-			rows = append(rows, albRow{t.seq, func() object {
-				return object{"ResourceType": kind, "ResourceId": t.resource, "TagKey": t.key, "TagValue": t.value}
-			}})
-		}
-	}
-	return c.albPage("TagResources", rows)
+	return c.albTagPage("TagResources", kind, keep, func(t albTagRow) object {
+		return object{"ResourceType": kind, "ResourceId": t.of.id, "TagKey": t.key, "TagValue": t.value}
+	})
 }
 
 func albListTagKeys(c *call) (object, *fault) {
-	var rows []albRow
 	seen := make(map[string]bool)
-	for _, t := range c.albTagRows(c.in.str("ResourceType")) {
-		if !seen[t.key] && strings.Contains(t.key, c.in.str("Keyword")) && c.in.str("Category") != "System" {
-			seen[t.key] = true
-			rows = append(rows, albRow{t.seq, func() object { return object{"TagKey": t.key, "Category": "Custom"} }})
+	keep := func(t albTagRow) bool {
+		if seen[t.key] || !strings.Contains(t.key, c.in.str("Keyword")) || c.in.str("Category") == "System" {
+			return false
 		}
+		seen[t.key] = true
+		return true
 	}
-	return c.albPage("TagKeys", rows)
+	return c.albTagPage("TagKeys", c.in.str("ResourceType"), keep, func(t albTagRow) object { return object{"TagKey": t.key, "Category": "Custom"} })
 }
 
 func albListTagValues(c *call) (object, *fault) {
-	var rows []albRow
 	seen := make(map[string]bool)
-	for _, t := range c.albTagRows(c.in.str("ResourceType")) {
-		if t.key == c.in.str("TagKey") && !seen[t.value] && (!c.in.has("ResourceId") || c.in.str("ResourceId") == t.resource) {
-			seen[t.value] = true
-			rows = append(rows, albRow{t.seq, func() object { return object{"value": t.value} }})
+	keep := func(t albTagRow) bool {
+		if t.key != c.in.str("TagKey") || seen[t.value] || c.in.has("ResourceId") && c.in.str("ResourceId") != t.of.id {
+			return false
 		}
+		seen[t.value] = true
+		return true
 	}
-	out, f := c.albPage("TagValues", rows)
+	out, f := c.albTagPage("TagValues", c.in.str("ResourceType"), keep, func(t albTagRow) object { return object{"value": t.value} })
 	if f != nil {
 		return nil, f
 	}

@@ -11,8 +11,7 @@ func WithHealthCheckTemplateQuota(n int) Option { return func(s *settings) { s.t
 
 const albTemplatesPerAccount = 50
 
-// HealthCheckTemplate is an ALB health check template to start with. Settings
-// that it has no field for have their documented defaults.
+// HealthCheckTemplate is an ALB health check template to start with.
 type HealthCheckTemplate struct {
 	// ID and Name default to generated ones.
 	ID   string
@@ -25,11 +24,14 @@ type HealthCheckTemplate struct {
 	Interval int
 	// Tags are the template's tags.
 	Tags map[string]string
+	// More are further settings, or other values of them, in the wire names of
+	// CreateHealthCheckTemplate.
+	More map[string]any `json:",omitempty"`
 }
 
 // AddHealthCheckTemplate puts an ALB health check template into the Cloud and
 // returns its ID. One of the same ID is replaced.
-func (c *Cloud) AddHealthCheckTemplate(t HealthCheckTemplate) string {
+func (c *account) AddHealthCheckTemplate(t HealthCheckTemplate) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	in := params{
@@ -40,7 +42,7 @@ func (c *Cloud) AddHealthCheckTemplate(t HealthCheckTemplate) string {
 		in["HealthCheckInterval"] = int64(t.Interval)
 	}
 	c.alb.dropTemplates(t.ID)
-	template := c.newALBTemplate(t.ID, seeded("alb", "CreateHealthCheckTemplate", "", in))
+	template := c.newALBTemplate(t.ID, seededMore("alb", "CreateHealthCheckTemplate", "", in, t.More))
 	for _, k := range sortedKeys(t.Tags) {
 		template.tags = append(template.tags, object{"Key": k, "Value": t.Tags[k]})
 	}
@@ -48,24 +50,26 @@ func (c *Cloud) AddHealthCheckTemplate(t HealthCheckTemplate) string {
 }
 
 type albTemplate struct {
-	seq       int64
+	numbered
 	id        string
 	in        params // its settings
 	tags      []object
 	busyUntil time.Time // a job uses it
 }
 
-func (c *Cloud) newALBTemplate(id string, in params) *albTemplate {
-	t := &albTemplate{seq: c.alb.next(), id: either(id, c.ids.alibaba("hct-"))}
+func (c *account) newALBTemplate(id string, in params) *albTemplate {
+	t := &albTemplate{numbered: numbered{c.alb.next()}, id: either(id, c.ids.alibaba("hct-"))}
 	t.in = params(without(object(in), "ClientToken", "DryRun", "Tag"))
 	if !t.in.has("HealthCheckCodes") {
 		t.in["HealthCheckCodes"] = []any{"http_2xx"}
 	}
 	c.alb.templates = append(c.alb.templates, t)
+	c.alb.version++
 	return t
 }
 
 func (s *albState) dropTemplates(ids ...string) {
+	s.version++
 	s.templates = slices.DeleteFunc(s.templates, func(t *albTemplate) bool { return slices.Contains(ids, t.id) })
 }
 
@@ -88,7 +92,7 @@ func (c *call) albTemplate(id string) (*albTemplate, *fault) {
 // copies it to a group it is locked.
 func (c *call) albFreeTemplate(id string) (*albTemplate, *fault) {
 	t, f := c.albTemplate(id)
-	if f == nil && c.now.Before(t.busyUntil) {
+	if f == nil && c.now.Before(t.busyUntil) && c.set.assumes(ALBTemplatesLock) {
 		f = refusef(400, "IncorrectStatus.HealthCheckTemplate", "The status of %s [Configuring] is incorrect.", id)
 	}
 	return t, f
@@ -97,7 +101,7 @@ func (c *call) albFreeTemplate(id string) (*albTemplate, *fault) {
 // albAtOnce is the frame of a write that is no job: the client token, the
 // checks, the dry run, the change.
 func albAtOnce(check func(*call) (change func() object, f *fault)) handler {
-	return func(c *call) (object, *fault) {
+	return albRefusable(func(c *call) (object, *fault) {
 		if out, f := c.albRepeated(); out != nil || f != nil {
 			return out, f
 		}
@@ -109,8 +113,20 @@ func albAtOnce(check func(*call) (change func() object, f *fault)) handler {
 			return nil, refusef(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
 		}
 		out := change()
-		c.albRemember(out)
+		c.albRemember(out, nil)
 		return out, nil
+	})
+}
+
+// albRefusable makes a write remember its refusal for calls with the same
+// client token, where that is so.
+func albRefusable(h handler) handler {
+	return func(c *call) (object, *fault) {
+		out, f := h(c)
+		if _, known := c.alb.tokens[c.in.str("ClientToken")]; f != nil && !known && !c.set.assumes(ALBRefusalsForgetTokens) {
+			c.albRemember(nil, f)
+		}
+		return out, f
 	}
 }
 
@@ -126,19 +142,19 @@ func (c *call) albRepeated() (object, *fault) {
 	case c.now.Before(used.runs):
 		return nil, refusef(400, "IdempotenceProcessing", "A previous request with the same client token is being processed.")
 	default:
-		return clone(used.result), nil
+		return clone(used.result), used.refusal
 	}
 }
 
 func (c *call) albFingerprint() string { return c.op.Name + string(encode(c.sent)) }
 
 // albRemember keeps the answer for calls with the same client token.
-func (c *call) albRemember(out object) {
+func (c *call) albRemember(out object, f *fault) {
 	token := c.in.str("ClientToken")
 	if token == "" {
 		return
 	}
-	used := albToken{fingerprint: c.albFingerprint(), result: clone(out), runs: c.now.Add(max(c.delay, c.set.tokenRuns))}
+	used := albToken{fingerprint: c.albFingerprint(), result: clone(out), refusal: f, runs: c.now.Add(max(c.delay, c.set.tokenRuns))}
 	if c.set.tokenLife > 0 {
 		used.lives = c.now.Add(c.set.tokenLife)
 	}
@@ -178,13 +194,18 @@ func albUpdateTemplate(c *call) (func() object, *fault) {
 // cannot be, none.
 func albDeleteTemplates(c *call) (func() object, *fault) {
 	ids := c.in.strs("HealthCheckTemplateIds")
+	var gone []string
 	for _, id := range ids {
-		if _, f := c.albFreeTemplate(id); f != nil {
+		_, f := c.albFreeTemplate(id)
+		switch {
+		case f == nil:
+			gone = append(gone, id)
+		case c.set.assumes(ALBTemplatesTogether):
 			return nil, f
 		}
 	}
 	return func() object {
-		c.alb.dropTemplates(ids...)
+		c.alb.dropTemplates(gone...)
 		return object{}
 	}, nil
 }
@@ -198,14 +219,14 @@ func albGetTemplate(c *call) (object, *fault) {
 }
 
 func albListTemplates(c *call) (object, *fault) {
-	var rows []albRow
-	ids, names := c.in.strs("HealthCheckTemplateIds"), c.in.strs("HealthCheckTemplateNames")
-	for _, t := range c.alb.templates {
-		if (len(ids) == 0 || slices.Contains(ids, t.id)) &&
-			(len(names) == 0 || slices.Contains(names, t.in.str("HealthCheckTemplateName"))) &&
-			same(c.in, t.in, "ResourceGroupId") && tagged(t.tags, c.in.list("Tag")) {
-			rows = append(rows, albRow{t.seq, t.object})
-		}
+	rows := c.alb.templates
+	if c.filtered() {
+		ids, names := c.in.strs("HealthCheckTemplateIds"), c.in.strs("HealthCheckTemplateNames")
+		rows = pick(c, rows, func(t *albTemplate) bool {
+			return (len(ids) == 0 || slices.Contains(ids, t.id)) &&
+				(len(names) == 0 || slices.Contains(names, t.in.str("HealthCheckTemplateName"))) &&
+				same(c.in, t.in, "ResourceGroupId") && tagged(t.tags, c.in.list("Tag"))
+		})
 	}
-	return c.albPage("HealthCheckTemplates", rows)
+	return albPage(c, "HealthCheckTemplates", rows, (*albTemplate).object)
 }

@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,8 +26,16 @@ type VPCChannel struct {
 	HealthCheck bool
 	// Groups are the names of the member groups.
 	Groups []string
+	// GroupSettings are settings of member groups, by name, in the wire names of
+	// CreateMemberGroup and ListMemberGroups: "member_group_weight",
+	// "member_group_id".
+	GroupSettings map[string]map[string]any `json:",omitempty"`
 	// Members are in it.
 	Members []ChannelMember
+	// More are further settings, or other values of them, in the wire names of
+	// CreateVpcChannelV2: "balance_strategy",
+	// "vpc_health_config".
+	More map[string]any `json:",omitempty"`
 }
 
 // ChannelMember is a member of a VPC channel.
@@ -46,11 +55,13 @@ type ChannelMember struct {
 	Group string
 	// Disabled members get no traffic (status 2).
 	Disabled bool
+	// Backup members get traffic when no other is well.
+	Backup bool `json:",omitempty"`
 }
 
 // AddInstance puts an APIG or ROMA Connect instance into the Cloud and returns
 // its ID, a generated one when id is empty.
-func (c *Cloud) AddInstance(id string) string {
+func (c *account) AddInstance(id string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ensureInstance(id).id
@@ -58,7 +69,7 @@ func (c *Cloud) AddInstance(id string) string {
 
 // AddVPCChannel puts a VPC channel into the Cloud and returns its ID. A channel
 // of the same ID is replaced.
-func (c *Cloud) AddVPCChannel(v VPCChannel) string {
+func (c *account) AddVPCChannel(v VPCChannel) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
@@ -68,21 +79,30 @@ func (c *Cloud) AddVPCChannel(v VPCChannel) string {
 		port = int64(v.Port)
 	}
 	instance := c.ensureInstance(v.InstanceID)
-	ch := c.newAPIGChannel(instance, v.ID, now, seeded("apig", "CreateVpcChannelV2", "", params{
+	ch := c.newAPIGChannel(instance, v.ID, now, seededMore("apig", "CreateVpcChannelV2", "", params{
 		"name": either(v.Name, "channel_"+c.ids.hex(6)), "port": port, "member_type": either(v.MemberType, "ip"),
-	}))
-	if v.HealthCheck {
-		c.setAPIGHealth(ch, now, params{
-			"protocol": "TCP", "threshold_normal": int64(2), "threshold_abnormal": int64(5), "time_interval": int64(10),
-			"timeout": int64(5), "status": int64(apigCheckOn),
-		})
+	}, v.More))
+	if check := normalMap(v.More).object("vpc_health_config"); v.HealthCheck || len(check) > 0 {
+		config := apigCheckDefaults()
+		maps.Copy(config, check)
+		delete(ch.in, "vpc_health_config")
+		c.setAPIGHealth(ch, now, config)
+		ch.checked = now.Add(-c.set.initial)
+	}
+	group := func(name string) {
+		in := params{"member_group_name": name}
+		maps.Copy(in, normalMap(v.GroupSettings[name]))
+		id := in.str("member_group_id")
+		delete(in, "member_group_id")
+		g := c.addAPIGGroup(ch, now, in)
+		g.id = either(id, g.id)
 	}
 	for _, name := range v.Groups {
-		c.addAPIGGroup(ch, now, params{"member_group_name": name})
+		group(name)
 	}
 	for _, m := range v.Members {
 		if m.Group != "" && ch.group(m.Group) == nil {
-			c.addAPIGGroup(ch, now, params{"member_group_name": m.Group})
+			group(m.Group)
 		}
 		status := int64(apigEnabled)
 		if m.Disabled {
@@ -90,12 +110,21 @@ func (c *Cloud) AddVPCChannel(v VPCChannel) string {
 		}
 		member := c.newAPIGMember(ch, now.Add(-c.set.initial), params{
 			"host": m.Host, "ecs_id": m.ECSID, "ecs_name": m.ECSName, "port": int64(m.Port),
-			"weight": weight(m.Weight, 1), "member_group_name": m.Group, "status": status,
+			"weight": weight(m.Weight, 1), "member_group_name": m.Group, "status": status, "is_backup": m.Backup,
 		})
 		member.id = either(m.ID, member.id)
 		ch.members = append(ch.members, member)
 	}
 	return ch.id
+}
+
+// apigCheckDefaults is the health check of a channel that says no more than that
+// it has one.
+func apigCheckDefaults() params {
+	return params{
+		"protocol": "TCP", "threshold_normal": int64(2), "threshold_abnormal": int64(5), "time_interval": int64(10),
+		"timeout": int64(5), "status": int64(apigCheckOn),
+	}
 }
 
 const (
@@ -115,15 +144,30 @@ func (s *apigState) init() { s.instances = make(map[string]*apigInstance) }
 type apigInstance struct {
 	id       string
 	channels []*apigChannel // by creation
+	byID     map[string]*apigChannel
+}
+
+func (i *apigInstance) put(ch *apigChannel) {
+	i.drop(ch.id)
+	i.channels, i.byID[ch.id] = append(i.channels, ch), ch
+}
+
+func (i *apigInstance) drop(id string) {
+	if old := i.byID[id]; old != nil {
+		i.channels = slices.DeleteFunc(i.channels, func(ch *apigChannel) bool { return ch == old })
+		delete(i.byID, id)
+	}
 }
 
 type apigChannel struct {
-	id      string
-	in      params // what it was created with
-	created time.Time
-	groups  []*apigGroup
-	members []*apigMember // in the order they were added
-	busy    time.Time     // until when another write is a conflict
+	instance *apigInstance
+	id       string
+	in       params // what it was created with
+	created  time.Time
+	groups   []*apigGroup
+	members  []*apigMember // in the order they were added
+	busy     time.Time     // until when another write is a conflict
+	checked  time.Time     // since when its health check is on
 }
 
 type apigGroup struct {
@@ -149,34 +193,26 @@ type apigMember struct {
 	groupID string
 }
 
-func (c *Cloud) ensureInstance(id string) *apigInstance {
+func (c *account) ensureInstance(id string) *apigInstance {
 	id = either(id, c.ids.hex(32))
 	i := c.apig.instances[id]
 	if i == nil {
-		i = &apigInstance{id: id}
+		i = &apigInstance{id: id, byID: make(map[string]*apigChannel)}
 		c.apig.instances[id] = i
 		c.apig.order = append(c.apig.order, i)
 	}
 	return i
 }
 
-func (i *apigInstance) channel(id string) *apigChannel {
-	for _, ch := range i.channels {
-		if ch.id == id {
-			return ch
-		}
-	}
-	return nil
-}
+func (i *apigInstance) channel(id string) *apigChannel { return i.byID[id] }
 
-func (c *Cloud) newAPIGChannel(i *apigInstance, id string, now time.Time, in params) *apigChannel {
-	ch := &apigChannel{id: either(id, c.ids.hex(32)), in: in, created: now}
-	i.channels = slices.DeleteFunc(i.channels, func(old *apigChannel) bool { return old.id == ch.id })
-	i.channels = append(i.channels, ch)
+func (c *account) newAPIGChannel(i *apigInstance, id string, now time.Time, in params) *apigChannel {
+	ch := &apigChannel{instance: i, id: either(id, c.ids.hex(32)), in: in, created: now}
+	i.put(ch)
 	return ch
 }
 
-func (c *Cloud) addAPIGGroup(ch *apigChannel, now time.Time, in params) *apigGroup {
+func (c *account) addAPIGGroup(ch *apigChannel, now time.Time, in params) *apigGroup {
 	g := &apigGroup{c.ids.hex(32), in, now, now}
 	ch.groups = append(ch.groups, g)
 	return g
@@ -212,17 +248,20 @@ func (ch *apigChannel) key(in params) apigKey {
 	return k
 }
 
-func (c *Cloud) newAPIGMember(ch *apigChannel, now time.Time, in params) *apigMember {
-	m := &apigMember{apigKey: ch.key(in), id: c.ids.hex(32), created: now}
-	m.update(ch, in)
+func (c *account) newAPIGMember(ch *apigChannel, now time.Time, in params) *apigMember {
+	m := &apigMember{apigKey: ch.key(in), id: c.ids.hex(32), created: now, weight: 1}
+	m.update(&c.set, ch, in)
 	return m
 }
 
 // update gives a member what a request says about it; what it leaves out goes
 // back to its default.
-func (m *apigMember) update(ch *apigChannel, in params) {
+func (m *apigMember) update(s *settings, ch *apigChannel, in params) {
 	m.ecsName, m.backup = in.str("ecs_name"), in.flag("is_backup")
-	m.weight, m.status = 1, apigEnabled
+	m.status = apigEnabled
+	if s.assumes(APIGWeightDefault) {
+		m.weight = 1
+	}
 	if in.has("weight") {
 		m.weight = in.num("weight")
 	}
@@ -302,7 +341,7 @@ func apigService() *service {
 			"UpdateProjectVpcChannel":      apigUpdateInProject,
 		},
 		clamped: map[string]bool{"limit": true, "offset": true},
-		refuse: func(p problem) *fault {
+		refuse: func(_ *settings, p problem) *fault {
 			code := map[problemKind]string{
 				missing: "APIG.2001", outOfRange: "APIG.2004", tooShort: "APIG.2005", tooLong: "APIG.2006",
 			}[p.kind]
@@ -368,8 +407,24 @@ func (ch *apigChannel) put(c *call, in params) *apigMember {
 		ch.members = append(ch.members, m)
 		return m
 	}
-	m.update(ch, in)
+	m.update(&c.set, ch, in)
 	return m
+}
+
+// apigPut puts members and makes the answer of the call.
+func (c *call) apigPut(ch *apigChannel, list []params) object {
+	named := make([]*apigMember, len(list))
+	for i, in := range list {
+		named[i] = ch.put(c, in)
+	}
+	if !c.set.assumes(APIGAnswersNamed) {
+		named = ch.members
+	}
+	members := make([]object, len(named))
+	for i, m := range named {
+		members[i] = m.object(c, ch)
+	}
+	return object{"size": len(members), "total": len(members), "members": members}
 }
 
 func apigAddMembers(c *call) (object, *fault) {
@@ -390,11 +445,7 @@ func apigAddMembers(c *call) (object, *fault) {
 	if f := c.apigFull(len(ch.members), fresh); f != nil {
 		return nil, f
 	}
-	members := make([]object, len(list))
-	for i, in := range list {
-		members[i] = ch.put(c, in).object(c, ch)
-	}
-	return object{"size": len(members), "total": len(members), "members": members}, nil
+	return c.apigPut(ch, list), nil
 }
 
 // apigReplaceMembers makes the list the content of the named group, or, when
@@ -427,13 +478,9 @@ func apigReplaceMembers(c *call) (object, *fault) {
 		return nil, f
 	}
 	ch.members = slices.DeleteFunc(ch.members, func(m *apigMember) bool {
-		return (scope == "" || m.group == scope) && !wanted[m.apigKey]
+		return (scope == "" || m.group == scope) && !(wanted[m.apigKey] && c.set.assumes(APIGReplacedKeepIDs))
 	})
-	members := make([]object, len(list))
-	for i, in := range list {
-		members[i] = ch.put(c, in).object(c, ch)
-	}
-	return object{"size": len(members), "total": len(members), "members": members}, nil
+	return c.apigPut(ch, list), nil
 }
 
 func apigNoMember(id string) *fault {
@@ -479,15 +526,14 @@ func apigListMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	var found []*apigMember
-	for _, m := range ch.members {
-		if c.apigLike("name", m.host) || c.apigLike("name", m.ecsName) {
-			if c.apigLike("member_group_name", m.group) && (!c.in.has("member_group_id") || c.in.str("member_group_id") == m.groupID) {
-				found = append(found, m)
-			}
-		}
+	rows := ch.members
+	if c.filtered("precise_search") {
+		rows = pick(c, rows, func(m *apigMember) bool {
+			return (c.apigLike("name", m.host) || c.apigLike("name", m.ecsName)) && c.apigLike("member_group_name", m.group) &&
+				(!c.in.has("member_group_id") || c.in.str("member_group_id") == m.groupID)
+		})
 	}
-	return c.apigPage("members", len(found), func(i int) object { return found[i].object(c, ch) }), nil
+	return apigPage(c, "members", rows, func(m *apigMember) object { return m.object(c, ch) }), nil
 }
 
 // apigLike applies a name filter: part of the name is enough unless
@@ -500,23 +546,6 @@ func (c *call) apigLike(param, have string) bool {
 		return have == c.in.str(param)
 	}
 	return strings.Contains(have, c.in.str(param))
-}
-
-// apigPage makes a page of n rows. Bad limits and offsets are corrected, as the
-// service does.
-func (c *call) apigPage(name string, n int, row func(int) object) object {
-	limit := int(c.in.num("limit"))
-	if limit <= 0 {
-		limit = c.op.Pagination.DefaultSize
-	}
-	limit = min(limit, c.op.Pagination.MaxPageSize)
-	from := int(min(max(c.in.num("offset"), 0), int64(n)))
-	to := min(from+limit, n)
-	rows := make([]object, 0, to-from)
-	for i := from; i < to; i++ {
-		rows = append(rows, row(i))
-	}
-	return object{name: rows, "size": len(rows), "total": n}
 }
 
 func apigShowChannel(c *call) (object, *fault) {
@@ -532,13 +561,11 @@ func apigListChannels(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	var found []*apigChannel
-	for _, ch := range i.channels {
-		if c.apigWanted(ch) {
-			found = append(found, ch)
-		}
+	rows := i.channels
+	if c.filtered("precise_search") {
+		rows = pick(c, rows, c.apigWanted)
 	}
-	return c.apigPage("vpc_channels", len(found), func(i int) object { return found[i].object(c) }), nil
+	return apigPage(c, "vpc_channels", rows, func(ch *apigChannel) object { return ch.object(c) }), nil
 }
 
 // apigWanted applies the filters of a list of channels.

@@ -18,7 +18,7 @@ func WithChannelQuota(channels, members int) Option {
 	return func(s *settings) { s.apigQuotas = [2]int{channels, members} }
 }
 
-func (c *Cloud) apigFull(have, more int) *fault {
+func (c *account) apigFull(have, more int) *fault {
 	if limit := c.set.apigQuotas[1]; limit > 0 && more > 0 && have+more > limit {
 		return refusef(403, "APIG.3110", "The number of cloud servers in the VPC channel exceeds the quota:%d", limit)
 	}
@@ -88,7 +88,7 @@ func (c *call) draft(i *apigInstance, old *apigChannel, in params) (*apigChannel
 	if limit := c.set.apigQuotas[0]; old == nil && limit > 0 && len(i.channels) >= limit {
 		return nil, refusef(403, "APIG.3109", "The number of VPC channels exceeds the quota:%d", limit)
 	}
-	ch := &apigChannel{in: in, created: c.now}
+	ch := &apigChannel{instance: i, in: in, created: c.now}
 	if old != nil {
 		ch.id, ch.created, ch.busy = old.id, old.created, old.busy
 	} else {
@@ -99,7 +99,7 @@ func (c *call) draft(i *apigInstance, old *apigChannel, in params) (*apigChannel
 			return nil, f
 		}
 		if old != nil {
-			in["vpc_health_config"] = old.in["vpc_health_config"]
+			in["vpc_health_config"], ch.checked = old.in["vpc_health_config"], old.checked
 		} else {
 			delete(in, "vpc_health_config")
 		}
@@ -117,7 +117,7 @@ func (c *call) draft(i *apigInstance, old *apigChannel, in params) (*apigChannel
 		if old == nil {
 			continue
 		}
-		if was := old.group(name); was != nil {
+		if was := old.group(name); was != nil && c.set.assumes(APIGReplacedKeepIDs) {
 			fresh.id, fresh.created = was.id, was.created
 		}
 	}
@@ -133,7 +133,7 @@ func (c *call) draft(i *apigInstance, old *apigChannel, in params) (*apigChannel
 		if old == nil {
 			continue
 		}
-		if was := old.find(fresh.apigKey); was != nil {
+		if was := old.find(fresh.apigKey); was != nil && c.set.assumes(APIGReplacedKeepIDs) {
 			fresh.id, fresh.created = was.id, was.created
 		}
 	}
@@ -149,7 +149,7 @@ func apigCreateChannel(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	i.channels = append(i.channels, ch)
+	i.put(ch)
 	return ch.object(c), nil
 }
 
@@ -188,6 +188,6 @@ func apigDeleteChannel(c *call) (object, *fault) {
 			return nil, refusef(409, "APIG.3719", "The VPC channel is referenced by VPC channel %s", other.id)
 		}
 	}
-	i.channels = slices.DeleteFunc(i.channels, func(x *apigChannel) bool { return x == ch })
+	i.drop(ch.id)
 	return nil, nil
 }

@@ -67,14 +67,14 @@ func apigListGroups(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	var found []*apigGroup
-	for _, g := range ch.groups {
-		if c.apigLike("member_group_name", g.in.str("member_group_name")) &&
-			(!c.in.has("dict_code") || c.in.str("dict_code") == g.in.str("dict_code")) {
-			found = append(found, g)
-		}
+	rows := ch.groups
+	if c.filtered("precise_search") {
+		rows = pick(c, rows, func(g *apigGroup) bool {
+			return c.apigLike("member_group_name", g.in.str("member_group_name")) &&
+				(!c.in.has("dict_code") || c.in.str("dict_code") == g.in.str("dict_code"))
+		})
 	}
-	return c.apigPage("member_groups", len(found), func(i int) object { return found[i].object() }), nil
+	return apigPage(c, "member_groups", rows, (*apigGroup).object), nil
 }
 
 func apigShowGroup(c *call) (object, *fault) {
@@ -105,20 +105,30 @@ func apigUpdateGroup(c *call) (object, *fault) {
 	}
 	g.in, g.updated = in, c.now
 	for _, m := range ch.members {
-		if m.groupID == g.id {
+		switch {
+		case m.groupID != g.id:
+		case c.set.assumes(APIGGroupsRenameMembers) || m.group == name:
 			m.group = name
+		default:
+			m.group, m.groupID = "", ""
 		}
 	}
 	return g.object(), nil
 }
 
-// apigDeleteGroup deletes a group with its members.
+// apigDeleteGroup deletes a group, mostly with its members.
 func apigDeleteGroup(c *call) (object, *fault) {
 	_, ch, g, f := c.apigGroup()
 	if f != nil {
 		return nil, f
 	}
 	ch.groups = slices.DeleteFunc(ch.groups, func(x *apigGroup) bool { return x == g })
-	ch.members = slices.DeleteFunc(ch.members, func(m *apigMember) bool { return m.groupID == g.id })
+	ch.members = slices.DeleteFunc(ch.members, func(m *apigMember) bool {
+		if m.groupID != g.id || c.set.assumes(APIGGroupsDeleteMembers) {
+			return m.groupID == g.id
+		}
+		m.group, m.groupID = "", ""
+		return false
+	})
 	return nil, nil
 }

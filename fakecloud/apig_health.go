@@ -10,12 +10,15 @@ import (
 const apigCheckOn = 1
 
 // setAPIGHealth gives a channel a health check in place of the one it has.
-func (c *Cloud) setAPIGHealth(ch *apigChannel, now time.Time, in params) {
+func (c *account) setAPIGHealth(ch *apigChannel, now time.Time, in params) {
 	config := object{"id": c.ids.hex(32), "create_time": stamp(now), "status": int64(apigCheckOn)}
 	if old := ch.in.object("vpc_health_config"); old.has("id") {
 		config["id"], config["create_time"] = old["id"], old["create_time"]
 	}
 	maps.Copy(config, in)
+	if on := int64(apigCheckOn); config["status"] == on && ch.in.object("vpc_health_config")["status"] != on {
+		ch.checked = now
+	}
 	config["vpc_channel_id"] = ch.id
 	ch.in["vpc_health_config"] = config
 }
@@ -34,9 +37,14 @@ func apigCheckHealth(in params) *fault {
 // it.
 func (m *apigMember) health(c *call, ch *apigChannel) string {
 	check := ch.in.object("vpc_health_config")
+	since := m.created
+	if ch.checked.After(since) && !c.set.assumes(APIGNewCheckKnows) {
+		since = ch.checked
+	}
 	switch {
-	case len(check) == 0 || check.num("status") != apigCheckOn, m.status == apigDisabled,
-		c.now.Before(m.created.Add(c.set.initial)):
+	case len(check) == 0 || check.num("status") != apigCheckOn,
+		m.status == apigDisabled && c.set.assumes(APIGDisabledUnknown),
+		c.now.Before(since.Add(c.set.initial)):
 		return "unknown"
 	case !c.healthy(m.id, m.host, m.ecs, m.ecsName, hostPort(either(m.host, m.ecs), m.port)):
 		return "unhealthy"

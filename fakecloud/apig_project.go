@@ -3,8 +3,8 @@ package fakecloud
 // The operations on a project's channels, of ROMA Connect only: one call for
 // several instances. All of them get the change, or none.
 
-func (ch *apigChannel) projectObject(c *call, i *apigInstance) object {
-	out := ch.object(c)
+func (ch *apigChannel) projectObject(c *call) object {
+	out, i := ch.object(c), ch.instance
 	out["instance_id"], out["instance_name"] = i.id, "instance-"+i.id
 	out["type"] = "MICROSERVICE"
 	if ch.in.num("type") == apigServerChannel {
@@ -20,8 +20,8 @@ type apigPlace struct {
 	old, next *apigChannel
 }
 
-// apigPlaces prepares the channel of a request for the instances it names. old
-// tells which channel of an instance it replaces.
+// apigPlaces prepares the channel of a request for the instances it names, up to
+// the first that refuses. old tells which channel of an instance it replaces.
 func (c *call) apigPlaces(in params, old func(*apigInstance) (*apigChannel, *fault)) ([]apigPlace, *fault) {
 	ids := c.in.strs("instance_ids")
 	if len(ids) == 0 {
@@ -36,47 +36,48 @@ func (c *call) apigPlaces(in params, old func(*apigInstance) (*apigChannel, *fau
 		seen[id] = true
 		i := c.apig.instances[id]
 		if i == nil {
-			return nil, refusef(404, "APIG.3030", "The instance does not exist;id:%s", id)
+			return out, refusef(404, "APIG.3030", "The instance does not exist;id:%s", id)
 		}
 		was, f := old(i)
 		if f == nil && was != nil {
 			f = c.apigTouch(was)
 		}
 		if f != nil {
-			return nil, f
+			return out, f
 		}
 		next, f := c.draft(i, was, in)
 		if f != nil {
-			return nil, f
+			return out, f
 		}
 		out = append(out, apigPlace{i, was, next})
 	}
 	return out, nil
 }
 
-// place puts prepared channels where they belong.
-func (c *call) place(places []apigPlace) object {
+// place puts prepared channels where they belong. refusal is of an instance
+// that comes after them.
+func (c *call) place(places []apigPlace, refusal *fault) (object, *fault) {
+	if refusal != nil && c.set.assumes(APIGProjectTogether) {
+		return nil, refusal
+	}
 	rows := make([]object, len(places))
 	for n, p := range places {
 		ch := p.old
 		if ch == nil {
 			ch = p.next
-			p.instance.channels = append(p.instance.channels, ch)
+			p.instance.put(ch)
 		} else {
 			*ch = *p.next
 			ch.busy = c.now.Add(c.set.apigWindow)
 		}
-		rows[n] = ch.projectObject(c, p.instance)
+		rows[n] = ch.projectObject(c)
 	}
-	return object{"project_vpc_channels": rows}
+	return object{"project_vpc_channels": rows}, refusal
 }
 
 func apigCreateInProject(c *call) (object, *fault) {
 	places, f := c.apigPlaces(c.in, func(*apigInstance) (*apigChannel, *fault) { return nil, nil })
-	if f != nil {
-		return nil, f
-	}
-	return c.place(places), nil
+	return c.place(places, f)
 }
 
 // apigUpdateInProject replaces the channels of the request's name.
@@ -87,10 +88,7 @@ func apigUpdateInProject(c *call) (object, *fault) {
 		}
 		return nil, refusef(404, "APIG.3023", "The VPC channel does not exist;name:%s", c.in.str("name"))
 	})
-	if f != nil {
-		return nil, f
-	}
-	return c.place(places), nil
+	return c.place(places, f)
 }
 
 // apigSyncInProject copies a channel, with groups and members, to other
@@ -120,10 +118,30 @@ func apigSyncInProject(c *call) (object, *fault) {
 		}
 		return nil, nil // a channel of that name is then in the way
 	})
-	if f != nil {
-		return nil, f
+	if !c.set.assumes(APIGCopiesAreNew) {
+		for _, p := range places {
+			p.next.identify(source, p.old == nil)
+		}
 	}
-	return c.place(places), nil
+	return c.place(places, f)
+}
+
+// identify gives a copy the IDs of the channel it comes from. Only a channel
+// that is new to its instance can have another ID itself.
+func (ch *apigChannel) identify(source *apigChannel, fresh bool) {
+	if fresh {
+		ch.id = source.id
+	}
+	for _, g := range ch.groups {
+		if was := source.group(g.in.str("member_group_name")); was != nil {
+			g.id = was.id
+		}
+	}
+	for _, m := range ch.members {
+		if was := source.find(m.apigKey); was != nil {
+			m.id, m.groupID = was.id, was.groupID
+		}
+	}
 }
 
 // copied is the request that would make a channel as this one is.
@@ -157,20 +175,41 @@ func (ch *apigChannel) copied() params {
 // apigListProject lists the channels of all instances. Members are listed when
 // they are asked for.
 func apigListProject(c *call) (object, *fault) {
-	var found []*apigChannel
-	var where []*apigInstance
-	for _, i := range c.apig.order {
-		for _, ch := range i.channels {
-			if c.apigWanted(ch) {
-				found, where = append(found, ch), append(where, i)
-			}
-		}
-	}
-	return c.apigPage("project_vpc_channels", len(found), func(i int) object {
-		row := found[i].projectObject(c, where[i])
+	row := func(ch *apigChannel) object {
+		out := ch.projectObject(c)
 		if !c.in.flag("members_return") {
-			delete(row, "members")
+			delete(out, "members")
 		}
-		return row
-	}), nil
+		return out
+	}
+	if !c.filtered("precise_search", "members_return") {
+		return apigWindow(c, "project_vpc_channels", c.apig.size(), c.apig.part, row), nil
+	}
+	var rows []*apigChannel
+	for _, i := range c.apig.order {
+		rows = append(rows, pick(c, i.channels, c.apigWanted)...)
+	}
+	return apigPage(c, "project_vpc_channels", rows, row), nil
+}
+
+// size counts the channels of all instances.
+func (s *apigState) size() int {
+	n := 0
+	for _, i := range s.order {
+		n += len(i.channels)
+	}
+	return n
+}
+
+// part is a part of the channels of all instances, one instance after another.
+func (s *apigState) part(first, last int) []*apigChannel {
+	var out []*apigChannel
+	for _, i := range s.order {
+		n := len(i.channels)
+		if first < n && last > 0 {
+			out = append(out, i.channels[max(first, 0):min(last, n)]...)
+		}
+		first, last = first-n, last-n
+	}
+	return out
 }

@@ -1,34 +1,32 @@
 package fakecloud
 
 import (
-	"net/http"
 	"sync"
 	"time"
-
-	"github.com/cloudlb/cloudlb"
 )
 
-// Cloud is one emulated account in one region: the load balancers, their
-// servers, and everything that was asked of it. Clouds share nothing. All
-// methods are safe for concurrent use.
+// Cloud is what accounts of Alibaba Cloud and Huawei Cloud have behind one
+// endpoint: load balancers, their servers, and everything that was asked. It
+// starts with one account, named "default", which most of its methods are
+// about; Account adds others. Clouds share nothing. All methods are safe for
+// concurrent use.
 type Cloud struct {
-	set settings
+	*account
+	core
+}
 
-	mu       sync.Mutex // guards everything below
+// core is what all accounts of a Cloud share.
+type core struct {
+	seed uint64
+
+	mu       sync.Mutex // guards everything below, and in the accounts
 	ids      ids
-	nonces   nonces
 	log      journal
-	keys     []cloudlb.Credentials // the newest first
-	tokens   []cloudlb.Credentials // IAM tokens
-	windows  map[*operation]*window
+	accounts []*account // by creation
 	faults   []*Injection
 	injected uint64
-	alb      albState
-	slb      slbState
-	elb      elbState
-	apig     apigState
-	sick     map[string]bool // servers that fail health checks
-	flows    []*Traffic      // that nobody ended
+	flows    []*Traffic // that nobody ended
+	visited  int        // rows that lists looked at, for tests
 }
 
 type settings struct {
@@ -42,8 +40,9 @@ type settings struct {
 	job           time.Duration
 	window        time.Duration
 	initial       time.Duration
-	zeroAbnormal  bool
 	templates     int // quota; 0: the usual one
+	albServers    int // quota of a group; 0: the usual one
+	slbPage       int // 0: the usual one
 	elbPending    time.Duration
 	elbCheck      time.Duration
 	elbQuotas     map[string]int
@@ -51,6 +50,7 @@ type settings struct {
 	apigQuotas    [2]int // channels per instance, members per channel; 0: unlimited
 
 	credentialsLife time.Duration
+	without         map[Assumption]bool
 	noBudgets       bool
 	budgets         []setBudget
 	tokenRuns       time.Duration
@@ -62,8 +62,8 @@ type settings struct {
 // Option changes a Cloud that New makes.
 type Option func(*settings)
 
-// WithRegion sets the region's name, "cn-hangzhou" by default. It is also the
-// name of the project that IAM lists.
+// WithRegion sets the name of the region that the account is in, "cn-hangzhou" by
+// default. It is also the name of the project that IAM lists.
 func WithRegion(region string) Option { return func(s *settings) { s.region = region } }
 
 // WithCredentials sets the only key pair that is accepted. securityToken makes
@@ -115,7 +115,7 @@ func WithRequestLog(n int) Option { return func(s *settings) { s.logSize = n } }
 
 // New returns an empty Cloud.
 func New(opts ...Option) *Cloud {
-	c := &Cloud{set: settings{
+	set := settings{
 		region:      "cn-hangzhou",
 		accessKeyID: "FAKECLOUDACCESSKEY01",
 		secret:      "fakecloud/secret/access/key/000000000001",
@@ -123,52 +123,14 @@ func New(opts ...Option) *Cloud {
 		window:      time.Second,
 		initial:     2 * time.Second,
 		elbCheck:    2 * time.Second,
-	}}
+	}
 	for _, opt := range opts {
-		opt(&c.set)
+		opt(&set)
 	}
-	if err := c.set.checkBudgets(); err != nil {
-		panic("fakecloud: " + err.Error())
-	}
-	c.keys = []cloudlb.Credentials{{
-		AccessKeyID: c.set.accessKeyID, SecretAccessKey: c.set.secret, SecurityToken: c.set.securityToken,
-	}}
-	if c.set.token != "" {
-		c.tokens = []cloudlb.Credentials{{Token: c.set.token}}
-	}
-	if c.set.credentialsLife > 0 {
-		ends := time.Now().Add(c.set.credentialsLife)
-		for _, list := range [][]cloudlb.Credentials{c.keys, c.tokens} {
-			for i := range list {
-				list[i].Expires = ends
-			}
-		}
-	}
-	c.log.size, c.log.counts = c.set.logSize, make(map[operationKey]int)
-	c.windows = make(map[*operation]*window)
-	c.ids = newIDs(c.set.seed)
-	c.set.projectID = c.ids.hex(32)
-	c.alb.init()
-	c.slb.init()
-	c.elb.init()
-	c.apig.init()
+	set.mustCheck()
+	c := &Cloud{core: core{seed: set.seed, ids: newIDs(set.seed)}}
+	c.log.size, c.log.counts = set.logSize, make(map[operationKey]int)
+	set.projectID = c.ids.hex(32)
+	c.account = c.newAccount(DefaultAccount, set)
 	return c
 }
-
-// Config returns the configuration of clients in this process: region,
-// credentials and an HTTPClient that is answered without a socket, also inside
-// a testing/synctest bubble. Change the copy as needed.
-func (c *Cloud) Config() cloudlb.Config {
-	c.mu.Lock()
-	key := c.keys[0]
-	c.mu.Unlock()
-	return cloudlb.Config{
-		Region:      c.set.region,
-		Endpoint:    "https://fakecloud.invalid",
-		Credentials: cloudlb.StaticCredentials(key.AccessKeyID, key.SecretAccessKey, key.SecurityToken),
-		HTTPClient:  &http.Client{Transport: c},
-	}
-}
-
-// ProjectID is the project that the Huawei services' paths must name.
-func (c *Cloud) ProjectID() string { return c.set.projectID }

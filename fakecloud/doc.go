@@ -68,12 +68,28 @@
 // unavailable, late, never answered, reset before or after the change, with a
 // truncated, mislabelled or empty answer; ALB jobs that fail, never end or
 // vanish; batches of ELB that succeed in part; reads that lag behind. Without
-// any fault the published budgets of ALB and SLB hold for the account, all
+// any fault the published budgets of ALB and SLB hold for an account, all its
 // clients together: who is over them gets Throttling.User.
 //
 //	lost := cloud.Inject(fakecloud.Fault{
 //		Operation: "AddServersToServerGroup", Times: 1, Effect: fakecloud.ResetAfter(),
 //	})
+//
+// # Accounts
+//
+// A Cloud starts with one account, which its Add methods, Config and the other
+// methods that it has in common with Account are about. Cloud.Account adds
+// others, each with credentials, a project, budgets, quotas, a region and
+// resources of its own. What one has, the others do not find.
+//
+//	other := cloud.Account("other", fakecloud.WithRegion("eu-central-1"))
+//	group := other.AddServerGroup(fakecloud.ServerGroup{Name: "web"})
+//	lb, err := alb.New(other.Config())
+//
+// A Request tells the account, and a Fault can be for one only. State says what
+// all of them have, in the form in which Seed puts it into another Cloud.
+//
+// # What was asked
 //
 // Requests, Calls, Rate, Attempts and EmptyCalls tell afterwards what was
 // asked, or its last part if WithRequestLog bounds it. A misspelt operation
@@ -81,132 +97,103 @@
 //
 // # What is documented and what is assumed
 //
-// Names, ranges, limits, error codes, states and their order, default weights,
-// upsert and replacement rules, page sizes and answers' fields are documented
-// by the vendors and come from spec/. These points are not, or not clearly, and
-// are assumed:
+// Names, ranges, limits, error codes, states and their order, default
+// weights, upsert and replacement rules, page sizes and answers' fields are
+// documented by the vendors and come from spec/. So do these: what is left
+// out of an update stays, on ALB, SLB and ELB; who adds a server to SLB
+// that is there is refused, and who removes one that is not is not; a pool
+// of ELB has one monitor, its type and vpc_id are set once, and protected
+// members keep it from going; SOURCE_IP and QUIC_CID ignore weights, which
+// are stored and listed all the same; PUT replaces the members, groups and
+// health check of an APIG channel, and with a group name takes notice of
+// that group only; a member's group must exist, and a channel that another
+// one refers to stays; resources of other accounts and projects are not
+// found or forbidden.
 //
-//   - How long things take: WithJobDuration, WithConfiguringWindow,
-//     WithMemberInitial.
+// Other points are not documented, or not clearly. Each of them is an
+// Assumption with a name; its comment says what is assumed and what happens
+// without it, and [WithoutAssumption] turns it off. [Assumptions] lists
+// them.
 //
-//   - Alibaba: the gateway refuses unknown parameters and a repeated one. The
-//     real one ignores many of them; here they are mistakes. Names inside
-//     BackendServers may have any case, as with the real service, but unknown
-//     ones are refused. An empty value is no value.
+//   - Alibaba's gateway: [UnknownParametersRefused],
+//     [RepeatedParametersRefused], [EmptyValuesAbsent],
+//     [AnyCaseInBackendServers], [ALBMissingNamed], [ALBInvalidParameter].
 //
-//   - Alibaba: a missing parameter is Missing<Name> on ALB and MissingParameter
-//     on SLB; other bad ones are InvalidParameter where no code of their own is
-//     documented.
+//   - Budgets: [BudgetsSlide], [RefusedCallsCount], [BadSignaturesFree],
+//     [RateLimitWithoutReset], [RateLimitOnlyOver],
+//     [HuaweiThrottlingTellsWait]. Where the spec gives a write the number
+//     of its siblings, so does fakecloud: [WithBudget] has other numbers,
+//     [WithoutBudgets] none.
 //
-//   - Budgets: a window slides, refused requests count, wrong signatures do not;
-//     the header of Alibaba's answer has no Reset, and answers within the budget
-//     have no header. Where the spec gives a write the number of its siblings,
-//     so does fakecloud. WithBudget, WithoutBudgets.
+//   - Credentials: [ExpiredKeysUnknown].
 //
-//   - Credentials: an expired or replaced permanent key is unknown, an expired
-//     temporary one is InvalidSecurityToken.Expired and APIGW.0301.
-//     WithCredentialsExpiry, RotateCredentials.
+//   - Faults: [FailedEntriesSayFailed]. Where several codes are documented
+//     for a busy resource, Busy takes one; [Refuse] has any other.
 //
-//   - Faults: the wording of Huawei's throttling, which code a busy resource
-//     gives where several are documented, and ret_status "failed". Refuse has
-//     any other code.
+//   - ALB: [ALBPrivateAddresses], [ALBWeightsAtJobEnd],
+//     [ALBWeightDefaultOnUpdate], [ALBRefusalsForgetTokens],
+//     [ALBFailedJobsUndo], [ALBUnknownJobsLeftOut], [ALBConfigsMerge],
+//     [ALBTemplatesLeaveSwitch], [ALBTemplatesLock], [ALBTemplatesShared],
+//     [ALBTemplatesTogether], [ALBTagKeysOnce], [ALBHealthPaged],
+//     [ALBUnusedListed], [ALBInitialListed], [ALBUncheckedListed].
 //
-//   - ALB: a server added without ServerIp gets a private address of its own,
-//     and naming it with that address or without one means the same. New
-//     weights show when the job is done. UpdateServerGroupServersAttribute
-//     without Weight sets the documented default, 100. A client token is
-//     remembered for good, that of a refused call or a dry run not at all; its
-//     request is done as soon as it is answered (WithTokenLife,
-//     WithTokenProcessing). A job that fails leaves its group as it was. More
-//     than 1,000 servers in a group: ResourceQuotaExceeded.ServersNum. Jobs are
-//     listed for good (WithJobExpiry); unknown job IDs are left out of the list.
+//   - SLB: [SLBDefaultGroupPortless], [SLBNothingNamedRefused],
+//     [SLBModifyOldPresent], [SLBModifyNewAbsent], [SLBAddTogether],
+//     [SLBPresentIsInvalid], [SLBSetNeedsPresent], [SLBDescriptionIsName],
+//     [SLBWeightZeroNormal], [SLBServersCountPerGroup].
 //
-//   - ALB: UpdateServerGroupAttribute leaves alone what is left out, inside
-//     configurations too. Applying a template does not turn checks on or off,
-//     and locks the template while the job runs; several jobs may use one. A
-//     quota of 50 templates: WithHealthCheckTemplateQuota. Deleting several
-//     deletes all or none. Load balancers are known when a listener or a group
-//     names them; there are no access control lists and security policies. A
-//     resource that does not exist is ResourceNotFound.<Kind>, a tag key named
-//     twice DuplicatedParam.TagKey. Listeners and rules, which AddListener
-//     makes, are the entries of a page of GetListenerHealthStatus; it lists
-//     servers of weight 0 as Unused, those still being added as Initial, those
-//     without a check as Unavailable, and has nothing to say of healthy ones.
+//   - ELB: [ELBLockedSaysPending], [ELBRefusalsLockNothing],
+//     [ELBWeightZeroChecked], [ELBNewMonitorKnows], [ELBMonitorOffIsNone],
+//     [ELBOfflineHasReason], [ELBOfflineDegrades], [ELBSubnetOptional],
+//     [ELBLimitZeroIsDefault], [ELBOnePoolPerListener],
+//     [ELBUpdatePoolMerges], [ELBAnyPortNeedsEmptyPool],
+//     [ELBPoolsDeletedTogether], [ELBPairsListedApart],
+//     [ELBPairMonitorsListed], [ELBPairMonitorsStay],
+//     [ELBDiagnosisOfStart], [ELBDiagnosisInConfig], [ELBDiagnosisOfAll].
 //
-//   - SLB: the default group does not look at ports. A change that names no
-//     server is MissingParameter. ModifyVServerGroupBackendServers refuses an
-//     absent old server, a present new one, and one that is both, and then does
-//     nothing. A group of the filter Description has that name. A page of
-//     DescribeLoadBalancers has 50 entries unless told otherwise. Servers of
-//     weight 0 are normal in DescribeHealthStatus: WithWeightZeroAbnormal. Every
-//     server counts in each of its groups towards the 200 of a load balancer.
+//   - APIG: [APIGWeightDefault], [APIGAnswersNamed], [APIGReplacedKeepIDs],
+//     [APIGGroupsDeleteMembers], [APIGGroupsRenameMembers],
+//     [APIGProjectTogether], [APIGCopiesAreNew], [APIGDisabledUnknown],
+//     [APIGNewCheckKnows].
 //
-//   - Alibaba: DescribeRegions lists the endpoints of the spec and the Cloud's
-//     own region; a region has three zones, -a to -c.
+//   - Traffic: [APIGGroupWeights], [TrafficSeesHealth].
 //
-//   - SLB: adding a present server is InvalidParameter ("The resource already
-//     exists"), and nothing of the call is done; SetVServerGroupAttribute with
-//     an absent one is InvalidServerId.NotFound. A region other than the
-//     Cloud's is InvalidRegionId.NotFound.
+// Assumptions with a value have options with a value:
 //
-//   - ELB: a load balancer is ACTIVE again at once (WithLoadBalancerPending);
-//     until it is, changes of its pools, members and monitors are ELB.8907 with
-//     a text that speaks of PENDING_UPDATE. Refused calls lock nothing.
+//   - How long things take: [WithJobDuration], [WithConfiguringWindow],
+//     [WithMemberInitial], [WithMemberCheckDuration]; by default no time:
+//     [WithLoadBalancerPending], [WithChannelWindow],
+//     [WithTokenProcessing].
 //
-//   - ELB: with a health monitor a member is INITIAL, then ONLINE, or OFFLINE
-//     while SetHealth says so, whatever its weight, as on dedicated load
-//     balancers; a monitor that is new or switched on has results at once.
-//     Without one, or with one whose admin_state_up is false, it is NO_MONITOR.
-//     OFFLINE has the reason CONNECT_TIMEOUT, and makes pool, listener and load
-//     balancer DEGRADED. Each listener reports the same state.
+//   - How long things last, by default for good: [WithTokenLife],
+//     [WithJobExpiry], [WithCredentialsExpiry].
 //
-//   - ELB: SOURCE_IP and QUIC_CID ignore weights; the weights are stored and
-//     listed all the same.
+//   - How many there may be: [WithServersPerGroup] (1,000),
+//     [WithHealthCheckTemplateQuota] (50), [WithELBQuota] (1,000 members
+//     per pool, nothing else), [WithChannelQuota] (nothing). How many are
+//     on a page of DescribeLoadBalancers: [WithLoadBalancerPageSize] (50).
 //
-//   - ELB: subnet_cidr_id may be left out. A limit of 0 means the default.
-//     Quotas: 1,000 members per pool, nothing else (WithELBQuota). A listener
-//     has one pool: a second one is ELB.8907, as is the second monitor of a
-//     pool. Objects in UpdatePool keep what is left out of them. type and vpc_id
-//     are set once; any_port_enable changes in empty pools only.
+// # What is not emulated
 //
-//   - ELB: BatchDeletePools deletes nothing when one pool is in use. Protected
-//     members keep DeletePoolCascade from deleting their pool.
+//   - What is wrong with a request is said in fakecloud's words; only codes
+//     are the vendors'.
 //
-//   - ELB: master-slave pools and their members are not listed with others;
-//     their monitors are, but cannot be deleted alone. Jobs come from
-//     AddLoadBalancerJob only. A diagnosis looks at the member when it starts,
-//     takes WithMemberCheckDuration, and finds in "config" that a member is
-//     OFFLINE. Without member_check it looks into everything.
+//   - What lies behind listeners, such as forwarding policies. Listeners
+//     are what AddListener, AddClassicLoadBalancer and ListenerID of a pool
+//     say; all listeners of a pool report the same state. ALB load
+//     balancers are known when a listener or a group names them. There are
+//     no access control lists and security policies.
 //
-//   - APIG: a channel answers in both path families. The weight of a member is
-//     1 when left out. The answers to POST and PUT list the members that the
-//     call named. PUT keeps the IDs of members that stay; with a group name,
-//     entries that do not name that group are ignored. Member groups must
-//     exist: APIG.2012. Enabling an unknown member is APIG.3024.
+//   - Regions: an account is in the one of [WithRegion]. Who needs another
+//     one has another account, or a Cloud for it. Those of the spec's
+//     endpoints are listed as well; each has three zones, -a to -c.
 //
-//   - APIG: writes to one channel are serialised (WithChannelWindow); one that
-//     collides is APIG.9999 and changes nothing. No quotas (WithChannelQuota).
+//   - Kinds of gateways: a channel answers in the path families of APIG and
+//     of ROMA Connect.
 //
-//   - APIG: UpdateVpcChannelV2 and UpdateProjectVpcChannel replace groups,
-//     members and health check too; groups of the same name and members of the
-//     same address keep their IDs. An unknown group is APIG.3023 and a name
-//     taken APIG.3208; a group goes with its members, and takes them along to
-//     its new name. A channel that another one refers to is APIG.3719.
+//   - Jobs of ELB: there are those of AddLoadBalancerJob, which do nothing.
 //
-//   - APIG: calls on a project's channels do all or nothing, and know channels
-//     by their names; copies have IDs of their own; members of copies are new.
-//
-//   - APIG: health is unknown without a check, with one of status 2, for
-//     disabled members and during WithMemberInitial; after that it is what
-//     SetHealth says. A new check has results at once.
-//
-//   - Huawei: the project of somebody else is ELB.8903 and APIG.1005.
-//
-//   - Traffic: requests arrive evenly and go to members by weight. Members drain
-//     where the service does. SetHealth takes a member out of service even if
-//     no listener checks it. Group weights of APIG, pool_health of ELB, the drain
-//     of SLB listeners and slow start play no part.
-//
-// Not emulated: several accounts in one Cloud (keys rotate and overlap), and
-// what lies behind listeners, such as forwarding policies.
+//   - Traffic arrives evenly and goes to members by weight; members drain
+//     where the service does. What counts not at all: pool_health of ELB,
+//     the drain of SLB listeners and slow start of ALB and ELB.
 package fakecloud

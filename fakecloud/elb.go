@@ -1,6 +1,7 @@
 package fakecloud
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -27,6 +28,12 @@ type Pool struct {
 	DeletionProtection bool
 	// Members are in it, with their health known.
 	Members []PoolMember
+	// HealthMonitor are settings of the health monitor, in the wire names of
+	// CreateHealthMonitor: "type", "delay".
+	HealthMonitor map[string]any `json:",omitempty"`
+	// More are further settings, or other values of them, in the wire names of
+	// CreatePool: "description", "session_persistence".
+	More map[string]any `json:",omitempty"`
 }
 
 // PoolMember is a member of an ELB pool.
@@ -40,57 +47,115 @@ type PoolMember struct {
 	Weight *int
 	// SubnetCIDRID makes it an instance; without it, it is an IP member.
 	SubnetCIDRID string
+	// Role is "master" or "slave" in a master-slave pool.
+	Role string `json:",omitempty"`
+	// More are further settings, or other values of them, in the wire names of
+	// CreateMember.
+	More map[string]any `json:",omitempty"`
 }
 
 // AddPool puts an ELB pool into the Cloud and returns its ID. A pool of the
 // same ID is replaced.
-func (c *Cloud) AddPool(p Pool) string {
+func (c *account) AddPool(p Pool) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
 	now := time.Now()
-	pool := c.newELBPool(p.ID, now, seeded("elb", "CreatePool", "pool", params{
+	pool := c.newELBPool(p.ID, now, c.elbSeeded("CreatePool", p))
+	if p.HealthMonitorID != "" {
+		c.seedMonitor(pool, p, now)
+	}
+	c.seedMembers(pool, p.Members, now)
+	return pool.id
+}
+
+// elbSeeded are the settings of a pool that is there from the start.
+func (c *account) elbSeeded(operation string, p Pool) params {
+	return seededMore("elb", operation, "pool", params{
 		"name": either(p.Name, "pool-"+c.ids.hex(6)), "protocol": either(p.Protocol, "HTTP"),
 		"lb_algorithm":    either(p.Algorithm, "ROUND_ROBIN"),
 		"loadbalancer_id": either(p.LoadBalancerID, c.ids.uuid()), "listener_id": p.ListenerID,
 		"any_port_enable": p.AnyPort, "member_deletion_protection_enable": p.DeletionProtection,
-	}))
-	if p.HealthMonitorID != "" {
-		c.newELBMonitor(pool, p.HealthMonitorID, now.Add(-c.set.initial), seeded("elb", "CreateHealthMonitor", "healthmonitor", params{
-			"type": elbMonitorTypes(pool.in.str("protocol"))[0], "delay": int64(5), "timeout": int64(3), "max_retries": int64(3),
-		}))
-	}
-	for _, m := range p.Members {
-		member := c.newELBMember(pool, now.Add(-c.set.initial), params{
+	}, p.More)
+}
+
+func (c *account) seedMonitor(pool *elbPool, p Pool, now time.Time) {
+	in := elbMonitorDefaults(pool)
+	maps.Copy(in, normalMap(p.HealthMonitor))
+	c.newELBMonitor(pool, p.HealthMonitorID, now.Add(-c.set.initial), in)
+}
+
+func elbMonitorDefaults(p *elbPool) params {
+	return seeded("elb", "CreateHealthMonitor", "healthmonitor", params{
+		"type": elbMonitorTypes(p.in.str("protocol"))[0], "delay": int64(5), "timeout": int64(3), "max_retries": int64(3),
+	})
+}
+
+func (c *account) seedMembers(pool *elbPool, members []PoolMember, now time.Time) {
+	for _, m := range members {
+		in := params{
 			"name": m.Name, "address": m.Address, "protocol_port": int64(m.Port), "weight": weight(m.Weight, 1),
 			"subnet_cidr_id": m.SubnetCIDRID,
-		})
+		}
+		if m.Role != "" {
+			in["role"] = m.Role
+		}
+		maps.Copy(in, normalMap(m.More))
+		member := c.newELBMember(pool, now.Add(-c.set.initial), in)
 		member.id = either(m.ID, member.id)
-		pool.members = append(pool.members, member)
+		c.elb.enter(member)
 	}
-	return pool.id
 }
 
 type elbState struct {
-	pools map[string]*elbPool
-	order []*elbPool // by creation
-	pairs []*elbPool // master-slave pools, by creation
+	seq      int64
+	pools    map[string]*elbPool
+	order    []*elbPool // by creation
+	pairs    []*elbPool // master-slave pools, by creation
+	pairByID map[string]*elbPool
+	members  map[string]*elbMember // of pools of both kinds
 	// balancers and listeners are those that pools were seeded with. A
 	// listener has the load balancer that it was first seen with.
-	balancers map[string]*elbBalancer
-	listeners map[string]*elbBalancer
-	monitors  []*elbMonitor // by creation
-	jobs      []*elbJob     // by creation
-	checks    map[string]*elbMemberCheck
+	balancers   map[string]*elbBalancer
+	listeners   map[string]*elbBalancer
+	monitors    []*elbMonitor // by creation
+	monitorByID map[string]*elbMonitor
+	jobs        []*elbJob // by creation
+	jobByID     map[string]*elbJob
+	checks      map[string]*elbMemberCheck
 }
 
 func (s *elbState) init() {
 	s.pools = make(map[string]*elbPool)
 	s.balancers, s.listeners = make(map[string]*elbBalancer), make(map[string]*elbBalancer)
 	s.checks = make(map[string]*elbMemberCheck)
+	s.pairByID = make(map[string]*elbPool)
+	s.members = make(map[string]*elbMember)
+	s.monitorByID, s.jobByID = make(map[string]*elbMonitor), make(map[string]*elbJob)
+}
+
+func (s *elbState) next() numbered { s.seq++; return numbered{s.seq} }
+
+// enter puts a member into its pool. Of members with one ID the first is the
+// one that lists of all members know.
+func (s *elbState) enter(m *elbMember) {
+	m.pool.members = append(m.pool.members, m)
+	m.pool.byID[m.id] = m
+	if s.members[m.id] == nil {
+		s.members[m.id] = m
+	}
+}
+
+func (s *elbState) leave(m *elbMember) {
+	m.pool.members = dropRow(m.pool.members, m)
+	delete(m.pool.byID, m.id)
+	if s.members[m.id] == m {
+		delete(s.members, m.id)
+	}
 }
 
 type elbPool struct {
+	numbered
 	id               string
 	in               params // what it was created with
 	balancer         *elbBalancer
@@ -98,17 +163,21 @@ type elbPool struct {
 	check            *elbMonitor // the monitor itself
 	created, updated time.Time
 	members          []*elbMember // in the order they were added
+	byID             map[string]*elbMember
 }
 
 type elbMember struct {
+	numbered
 	id               string
 	pool             *elbPool
 	in               params // address, protocol_port, ...
 	created, updated time.Time
 }
 
-func (c *Cloud) newELBPool(id string, now time.Time, in params) *elbPool {
-	p := &elbPool{id: either(id, c.ids.uuid()), in: in, created: now, updated: now}
+func (c *account) newELBPool(id string, now time.Time, in params) *elbPool {
+	p := &elbPool{
+		numbered: c.elb.next(), id: either(id, c.ids.uuid()), in: in, created: now, updated: now, byID: make(map[string]*elbMember),
+	}
 	if old := c.elb.pools[p.id]; old != nil {
 		c.removeELBPool(old)
 	}
@@ -118,12 +187,15 @@ func (c *Cloud) newELBPool(id string, now time.Time, in params) *elbPool {
 	return p
 }
 
-func (c *Cloud) removeELBPool(p *elbPool) {
+func (c *account) removeELBPool(p *elbPool) {
 	if p.check != nil {
 		c.removeELBMonitor(p.check)
 	}
+	for _, m := range slices.Clone(p.members) {
+		c.elb.leave(m)
+	}
 	delete(c.elb.pools, p.id)
-	c.elb.order = slices.DeleteFunc(c.elb.order, func(x *elbPool) bool { return x == p })
+	c.elb.order = dropRow(c.elb.order, p)
 }
 
 // refs are the references to one resource, or to none.
@@ -134,8 +206,8 @@ func refs(id string) []object {
 	return []object{{"id": id}}
 }
 
-func (c *Cloud) newELBMember(p *elbPool, now time.Time, in params) *elbMember {
-	m := &elbMember{id: c.ids.uuid(), pool: p, in: in, created: now, updated: now}
+func (c *account) newELBMember(p *elbPool, now time.Time, in params) *elbMember {
+	m := &elbMember{numbered: c.elb.next(), id: c.ids.uuid(), pool: p, in: in, created: now, updated: now}
 	if p.in.flag("any_port_enable") {
 		in["protocol_port"] = int64(0)
 	}
@@ -184,7 +256,7 @@ func (m *elbMember) object(c *call) object {
 	if listener := m.pool.in.str("listener_id"); listener != "" {
 		out["status"] = []object{{"listener_id": listener, "operating_status": out["operating_status"]}}
 	}
-	if out["operating_status"] == "OFFLINE" {
+	if out["operating_status"] == "OFFLINE" && c.set.assumes(ELBOfflineHasReason) {
 		out["reason"] = object{"reason_code": "CONNECT_TIMEOUT", "expected_response": "", "healthcheck_response": ""}
 	}
 	if m.in.has("availability_zone") {
@@ -193,26 +265,30 @@ func (m *elbMember) object(c *call) object {
 	return out
 }
 
-func (p *elbPool) member(id string) *elbMember {
-	for _, m := range p.members {
-		if m.id == id {
-			return m
-		}
-	}
-	return nil
+func (p *elbPool) key() string { return p.id }
+
+func (m *elbMember) key() string { return m.id }
+
+func (p *elbPool) member(id string) (*elbMember, bool) {
+	m, ok := p.byID[id]
+	return m, ok
 }
 
 // at finds the member of an address and port; any-port pools know addresses
 // only.
 func (p *elbPool) at(in params) *elbMember {
 	for _, m := range p.members {
-		if m.in.str("address") == in.str("address") &&
-			(p.in.flag("any_port_enable") || m.in.num("protocol_port") == in.num("protocol_port")) &&
-			(m.in.str("subnet_cidr_id") == in.str("subnet_cidr_id") || !in.has("subnet_cidr_id")) {
+		if p.same(m, in) {
 			return m
 		}
 	}
 	return nil
+}
+
+func (p *elbPool) same(m *elbMember, in params) bool {
+	return m.in.str("address") == in.str("address") &&
+		(p.in.flag("any_port_enable") || m.in.num("protocol_port") == in.num("protocol_port")) &&
+		(m.in.str("subnet_cidr_id") == in.str("subnet_cidr_id") || !in.has("subnet_cidr_id"))
 }
 
 func elbService() *service {
@@ -258,7 +334,7 @@ func elbService() *service {
 			"ShowQuota":              elbShowQuota,
 			"ListQuotaDetails":       elbListQuotas,
 		},
-		refuse:    func(p problem) *fault { return elbInvalid("%s %s", p.field, p.detail) },
+		refuse:    func(_ *settings, p problem) *fault { return elbInvalid("%s %s", p.field, p.detail) },
 		noProject: fault{403, "ELB.8903", "Forbidden: the project in the URL is not the project of the request."},
 		noToken:   fault{401, "ELB.1103", "Invalid token."},
 	}
@@ -284,19 +360,22 @@ func (c *call) elbMember() (*elbPool, *elbMember, *fault) {
 	if f != nil {
 		return nil, nil, f
 	}
-	if m := p.member(c.in.str("member_id")); m != nil {
+	if m, ok := p.member(c.in.str("member_id")); ok {
 		return p, m, nil
 	}
 	return nil, nil, elbNotFound("member", c.in.str("member_id"))
 }
 
 // elbCheck checks a member that is to be created.
-func elbCheck(p *elbPool, m params) *fault {
+func (c *call) elbCheck(p *elbPool, m params) *fault {
 	if _, err := netip.ParseAddr(m.str("address")); err != nil {
 		return elbInvalid("address %q is not an IP address", m.str("address"))
 	}
 	if !p.in.flag("any_port_enable") && m.num("protocol_port") == 0 && p.in.str("protocol") != "IP" {
 		return elbInvalid("protocol_port is missing")
+	}
+	if m.str("subnet_cidr_id") == "" && !c.set.assumes(ELBSubnetOptional) {
+		return elbInvalid("subnet_cidr_id is missing")
 	}
 	return nil
 }
@@ -307,7 +386,7 @@ func elbCreateMember(c *call) (object, *fault) {
 		return nil, f
 	}
 	in := c.in.object("member")
-	if f := elbCheck(p, in); f != nil {
+	if f := c.elbCheck(p, in); f != nil {
 		return nil, f
 	}
 	if p.at(in) != nil {
@@ -318,7 +397,7 @@ func elbCreateMember(c *call) (object, *fault) {
 		return nil, f
 	}
 	m := c.newELBMember(p, c.now, in)
-	p.members = append(p.members, m)
+	c.elb.enter(m)
 	return object{"member": m.object(c)}, nil
 }
 
@@ -330,7 +409,7 @@ func elbBatchCreateMembers(c *call) (object, *fault) {
 	list := c.in.list("members")
 	fresh := 0
 	for _, in := range list {
-		if f := elbCheck(p, in); f != nil {
+		if f := c.elbCheck(p, in); f != nil {
 			return nil, f
 		}
 		if p.at(in) == nil {
@@ -347,7 +426,7 @@ func elbBatchCreateMembers(c *call) (object, *fault) {
 		if m == nil {
 			status = "successful"
 			m = c.newELBMember(p, c.now, in)
-			p.members = append(p.members, m)
+			c.elb.enter(m)
 		}
 		members[i] = m.object(c)
 		members[i]["ret_status"] = status
@@ -406,7 +485,7 @@ func elbBatchUpdateMembers(c *call) (object, *fault) {
 	}
 	list := params(c.sent).list("members")
 	for _, in := range list {
-		m := p.member(in.str("id"))
+		m := p.byID[in.str("id")]
 		if m == nil {
 			return nil, elbNotFound("member", in.str("id"))
 		}
@@ -416,7 +495,7 @@ func elbBatchUpdateMembers(c *call) (object, *fault) {
 	}
 	members := make([]object, len(list))
 	for i, in := range list {
-		m := p.member(in.str("id"))
+		m := p.byID[in.str("id")]
 		m.update(c, in)
 		members[i] = m.object(c)
 	}
@@ -430,10 +509,6 @@ func elbProtected(p *elbPool) *fault {
 	return nil
 }
 
-func (p *elbPool) remove(m *elbMember) {
-	p.members = slices.DeleteFunc(p.members, func(x *elbMember) bool { return x == m })
-}
-
 func elbDeleteMember(c *call) (object, *fault) {
 	p, m, f := c.elbMember()
 	if f != nil {
@@ -442,7 +517,7 @@ func elbDeleteMember(c *call) (object, *fault) {
 	if f := elbProtected(p); f != nil {
 		return nil, f
 	}
-	p.remove(m)
+	c.elb.leave(m)
 	return nil, nil
 }
 
@@ -462,13 +537,13 @@ func elbBatchDeleteMembers(c *call) (object, *fault) {
 	}
 	members := make([]object, len(list))
 	for i, in := range list {
-		m := p.member(in.str("id"))
+		m := p.byID[in.str("id")]
 		if m == nil && in.has("address") {
 			m = p.at(in)
 		}
 		members[i] = object{"id": in.str("id"), "ret_status": "not found"}
 		if m != nil {
-			p.remove(m)
+			c.elb.leave(m)
 			members[i] = object{"id": m.id, "ret_status": "successful"}
 		}
 	}
@@ -480,27 +555,23 @@ func elbListMembers(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	return c.elbPage("members", len(p.members),
-		func(i int) string { return p.members[i].id }, func(i int) object { return p.members[i].object(c) })
+	return elbPage(c, "members", elbFlat(p.members, p.member, (*elbMember).key, func(m *elbMember) object { return m.object(c) }))
 }
 
 func elbListAllMembers(c *call) (object, *fault) {
-	var all []*elbMember
-	for _, p := range c.elb.order {
-		all = append(all, p.members...)
+	pools := c.elbListed()
+	if len(pools) == 0 { // one empty list
+		pools = []*elbPool{{}}
 	}
-	return c.elbPage("members", len(all),
-		func(i int) string { return all[i].id }, func(i int) object { return all[i].object(c) })
-}
-
-// anyOf reports whether a value, or one of a list of values, is among those
-// wanted by a filter.
-func anyOf(have, wanted any) bool {
-	if list, ok := wanted.([]any); ok {
-		return slices.ContainsFunc(list, func(w any) bool { return anyOf(have, w) })
-	}
-	if list, ok := have.([]any); ok {
-		return slices.Contains(list, wanted)
-	}
-	return have == wanted
+	return elbPage(c, "members", elbRows[*elbMember]{
+		lists: len(pools), list: func(i int) []*elbMember { return pools[i].members },
+		find: func(id string) (int, int, bool) {
+			m := c.elb.members[id]
+			if m == nil || m.pool.isPair() && c.set.assumes(ELBPairsListedApart) {
+				return 0, 0, false
+			}
+			return from(pools, m.pool.seq), from(m.pool.members, m.seq), true
+		},
+		id: (*elbMember).key, row: func(m *elbMember) object { return m.object(c) },
+	})
 }

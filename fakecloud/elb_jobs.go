@@ -1,9 +1,6 @@
 package fakecloud
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // LoadBalancerJob is a job of ELB to start with, such as the cloning of a load
 // balancer. No emulated operation starts one: member changes are no jobs.
@@ -22,16 +19,20 @@ type LoadBalancerJob struct {
 }
 
 // AddLoadBalancerJob puts an ELB job into the Cloud and returns its ID.
-func (c *Cloud) AddLoadBalancerJob(j LoadBalancerJob) string {
+func (c *account) AddLoadBalancerJob(j LoadBalancerJob) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	j.ID, j.Type = either(j.ID, c.ids.uuid()), either(j.Type, "cloneLoadbalancer")
-	c.elb.jobs = slices.DeleteFunc(c.elb.jobs, func(old *elbJob) bool { return old.ID == j.ID })
-	c.elb.jobs = append(c.elb.jobs, &elbJob{j, time.Now()})
+	if old := c.elb.jobByID[j.ID]; old != nil {
+		c.elb.jobs = dropRow(c.elb.jobs, old)
+	}
+	job := &elbJob{c.elb.next(), j, time.Now()}
+	c.elb.jobs, c.elb.jobByID[j.ID] = append(c.elb.jobs, job), job
 	return j.ID
 }
 
 type elbJob struct {
+	numbered
 	LoadBalancerJob
 	begin time.Time
 }
@@ -52,17 +53,16 @@ func (j *elbJob) object(now time.Time) object {
 	return out
 }
 
+func (j *elbJob) key() string { return j.ID }
+
 func elbListJobs(c *call) (object, *fault) {
-	all := c.elb.jobs
-	return c.elbPage("jobs", len(all),
-		func(i int) string { return all[i].ID }, func(i int) object { return all[i].object(c.now) })
+	find := func(id string) (*elbJob, bool) { j, ok := c.elb.jobByID[id]; return j, ok }
+	return elbPage(c, "jobs", elbFlat(c.elb.jobs, find, (*elbJob).key, func(j *elbJob) object { return j.object(c.now) }))
 }
 
 func elbShowJob(c *call) (object, *fault) {
-	for _, j := range c.elb.jobs {
-		if j.ID == c.in.str("job_id") {
-			return object{"job": j.object(c.now)}, nil
-		}
+	if j := c.elb.jobByID[c.in.str("job_id")]; j != nil {
+		return object{"job": j.object(c.now)}, nil
 	}
 	return nil, elbNotFound("job", c.in.str("job_id"))
 }

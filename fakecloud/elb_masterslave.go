@@ -1,19 +1,50 @@
 package fakecloud
 
 import (
+	"cmp"
 	"slices"
+	"time"
 )
 
 // Master-slave pools are pools of another list: their two members and their
 // monitor come with them and stay.
 
-func (s *elbState) pair(id string) *elbPool {
-	for _, p := range s.pairs {
-		if p.id == id {
-			return p
-		}
+// AddMasterSlavePool puts an ELB master-slave pool into the Cloud and returns its
+// ID. One of the same ID is replaced. Of its members one has the Role "master"
+// and one "slave"; it has a health monitor in any case, and More are settings of
+// CreateMasterSlavePool.
+func (c *account) AddMasterSlavePool(p Pool) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flowNow()
+	now := time.Now()
+	if old := c.elb.pair(p.ID); old != nil {
+		c.removePair(old)
 	}
-	return nil
+	pool := &elbPool{
+		numbered: c.elb.next(), id: either(p.ID, c.ids.uuid()), in: c.elbSeeded("CreateMasterSlavePool", p),
+		created: now, updated: now, byID: make(map[string]*elbMember),
+	}
+	pool.in["members"] = []any{} // what makes it one
+	c.seedMonitor(pool, p, now)
+	c.seedMembers(pool, p.Members, now)
+	c.elb.pairs, c.elb.pairByID[pool.id] = append(c.elb.pairs, pool), pool
+	c.elb.attach(pool)
+	return pool.id
+}
+
+func (s *elbState) pair(id string) *elbPool {
+	return s.pairByID[id]
+}
+
+// elbListed are the pools of lists, by creation.
+func (c *call) elbListed() []*elbPool {
+	if c.set.assumes(ELBPairsListedApart) {
+		return c.elb.order
+	}
+	both := slices.Concat(c.elb.order, c.elb.pairs)
+	slices.SortFunc(both, func(a, b *elbPool) int { return cmp.Compare(a.seq, b.seq) })
+	return both
 }
 
 func (p *elbPool) isPair() bool { return p.in.has("members") }
@@ -26,18 +57,23 @@ func elbCreatePair(c *call) (object, *fault) {
 	if f := elbSuits(in.str("protocol"), in); f != nil {
 		return nil, f
 	}
-	p := &elbPool{id: c.ids.uuid(), in: in, created: c.now, updated: c.now}
+	p := &elbPool{
+		numbered: c.elb.next(), id: c.ids.uuid(), in: in, created: c.now, updated: c.now, byID: make(map[string]*elbMember),
+	}
+	var members []*elbMember
 	for _, m := range in.list("members") {
-		if f := elbCheck(p, m); f != nil {
+		if f := c.elbCheck(p, m); f != nil {
 			return nil, f
 		}
-		if p.at(m) != nil {
-			return nil, elbInvalid("the members must differ in address or protocol_port")
+		for _, other := range members {
+			switch {
+			case p.same(other, m):
+				return nil, elbInvalid("the members must differ in address or protocol_port")
+			case other.in.str("role") == m.str("role"):
+				return nil, elbInvalid("one member must be the master and one the slave")
+			}
 		}
-		if slices.ContainsFunc(p.members, func(x *elbMember) bool { return x.in.str("role") == m.str("role") }) {
-			return nil, elbInvalid("one member must be the master and one the slave")
-		}
-		p.members = append(p.members, c.newELBMember(p, c.now, m))
+		members = append(members, c.newELBMember(p, c.now, m))
 	}
 	monitor := in.object("healthmonitor")
 	monitor["admin_state_up"] = true
@@ -47,8 +83,11 @@ func elbCreatePair(c *call) (object, *fault) {
 	if f := c.elbQuota("pool", len(c.elb.order), 1); f != nil {
 		return nil, f
 	}
+	for _, m := range members {
+		c.elb.enter(m)
+	}
 	c.newELBMonitor(p, "", c.now, monitor)
-	c.elb.pairs = append(c.elb.pairs, p)
+	c.elb.pairs, c.elb.pairByID[p.id] = append(c.elb.pairs, p), p
 	c.elb.attach(p)
 	return object{"pool": p.pairObject(c)}, nil
 }
@@ -60,7 +99,10 @@ func (p *elbPool) pairObject(c *call) object {
 		members[i] = m.object(c)
 		members[i]["role"] = m.in.str("role")
 	}
-	out["members"], out["healthmonitor"] = members, p.check.object()
+	out["members"] = members
+	if p.check != nil {
+		out["healthmonitor"] = p.check.object()
+	}
 	return out
 }
 
@@ -80,10 +122,8 @@ func elbShowPair(c *call) (object, *fault) {
 }
 
 func elbListPairs(c *call) (object, *fault) {
-	all := c.elb.pairs
-	return c.elbPage("pools", len(all),
-		func(i int) string { return all[i].id },
-		func(i int) object { return all[i].filters(all[i].pairObject(c)) })
+	find := func(id string) (*elbPool, bool) { p := c.elb.pair(id); return p, p != nil }
+	return elbPage(c, "pools", elbFlat(c.elb.pairs, find, (*elbPool).key, func(p *elbPool) object { return p.filters(p.pairObject(c)) }))
 }
 
 func elbDeletePair(c *call) (object, *fault) {
@@ -91,7 +131,17 @@ func elbDeletePair(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	c.removeELBMonitor(p.check)
-	c.elb.pairs = slices.DeleteFunc(c.elb.pairs, func(x *elbPool) bool { return x == p })
+	c.removePair(p)
 	return nil, nil
+}
+
+func (c *account) removePair(p *elbPool) {
+	if p.check != nil {
+		c.removeELBMonitor(p.check)
+	}
+	for _, m := range slices.Clone(p.members) {
+		c.elb.leave(m)
+	}
+	c.elb.pairs = dropRow(c.elb.pairs, p)
+	delete(c.elb.pairByID, p.id)
 }

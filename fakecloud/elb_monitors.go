@@ -8,32 +8,36 @@ import (
 )
 
 type elbMonitor struct {
+	numbered
 	id               string
 	pool             *elbPool
 	in               params
 	created, updated time.Time
+	since            time.Time // when it was last switched on
 }
 
-func (s *elbState) monitor(id string) *elbMonitor {
-	for _, m := range s.monitors {
-		if m.id == id {
-			return m
-		}
-	}
-	return nil
+func (m *elbMonitor) key() string { return m.id }
+
+func (s *elbState) monitor(id string) (*elbMonitor, bool) {
+	m, ok := s.monitorByID[id]
+	return m, ok
 }
 
 // newELBMonitor makes the monitor of a pool. A pool that had the ID's monitor
 // before keeps one of its own.
-func (c *Cloud) newELBMonitor(p *elbPool, id string, now time.Time, in params) {
-	m := &elbMonitor{id: either(id, c.ids.uuid()), pool: p, in: in, created: now, updated: now}
+func (c *account) newELBMonitor(p *elbPool, id string, now time.Time, in params) {
+	m := &elbMonitor{numbered: c.elb.next(), id: either(id, c.ids.uuid()), pool: p, in: in, created: now, updated: now, since: now}
 	p.monitor, p.check = m.id, m
 	c.elb.monitors = append(c.elb.monitors, m)
+	c.elb.monitorByID[m.id] = m
 }
 
-func (c *Cloud) removeELBMonitor(m *elbMonitor) {
+func (c *account) removeELBMonitor(m *elbMonitor) {
 	m.pool.monitor, m.pool.check = "", nil
-	c.elb.monitors = slices.DeleteFunc(c.elb.monitors, func(x *elbMonitor) bool { return x == m })
+	c.elb.monitors = dropRow(c.elb.monitors, m)
+	if c.elb.monitorByID[m.id] == m {
+		delete(c.elb.monitorByID, m.id)
+	}
 }
 
 func (m *elbMonitor) object() object {
@@ -102,7 +106,7 @@ func elbCreateMonitor(c *call) (object, *fault) {
 }
 
 func (c *call) elbMonitor() (*elbMonitor, *fault) {
-	if m := c.elb.monitor(c.in.str("healthmonitor_id")); m != nil {
+	if m, ok := c.elb.monitor(c.in.str("healthmonitor_id")); ok {
 		return m, nil
 	}
 	return nil, elbNotFound("healthmonitor", c.in.str("healthmonitor_id"))
@@ -117,9 +121,15 @@ func elbShowMonitor(c *call) (object, *fault) {
 }
 
 func elbListMonitors(c *call) (object, *fault) {
-	all := c.elb.monitors
-	return c.elbPage("healthmonitors", len(all),
-		func(i int) string { return all[i].id }, func(i int) object { return all[i].object() })
+	rows, find := c.elb.monitors, c.elb.monitor
+	if !c.set.assumes(ELBPairMonitorsListed) {
+		rows = pick(c, rows, func(m *elbMonitor) bool { return !m.pool.isPair() })
+		find = func(id string) (*elbMonitor, bool) {
+			m, ok := c.elb.monitor(id)
+			return m, ok && !m.pool.isPair()
+		}
+	}
+	return elbPage(c, "healthmonitors", elbFlat(rows, find, (*elbMonitor).key, (*elbMonitor).object))
 }
 
 // elbUpdateMonitor changes what the request names. null takes a setting back.
@@ -139,6 +149,9 @@ func elbUpdateMonitor(c *call) (object, *fault) {
 	if f := elbCheckMonitor(m.pool, params(next)); f != nil {
 		return nil, f
 	}
+	if !m.in.flag("admin_state_up") && params(next).flag("admin_state_up") {
+		m.since = c.now
+	}
 	m.in, m.updated = params(next), c.now
 	return object{"healthmonitor": m.object()}, nil
 }
@@ -148,7 +161,7 @@ func elbDeleteMonitor(c *call) (object, *fault) {
 	if f != nil {
 		return nil, f
 	}
-	if m.pool.isPair() {
+	if m.pool.isPair() && c.set.assumes(ELBPairMonitorsStay) {
 		return nil, refusef(409, "ELB.8907", "Health monitor %s is in use by master-slave pool %s.", m.id, m.pool.id)
 	}
 	c.removeELBMonitor(m)

@@ -37,7 +37,7 @@ func (c *call) elbTarget(in params) *fault {
 		return elbNotFound("listener", listener)
 	}
 	for _, list := range [][]*elbPool{c.elb.order, c.elb.pairs} {
-		if slices.ContainsFunc(list, func(p *elbPool) bool { return p.in.str("listener_id") == listener }) {
+		if c.set.assumes(ELBOnePoolPerListener) && slices.ContainsFunc(list, func(p *elbPool) bool { return p.in.str("listener_id") == listener }) {
 			return refusef(409, "ELB.8907", "Listener %s already has a default pool.", listener)
 		}
 	}
@@ -68,12 +68,16 @@ func elbShowPool(c *call) (object, *fault) {
 }
 
 func elbListPools(c *call) (object, *fault) {
-	return c.elbPage("pools", len(c.elb.order),
-		func(i int) string { return c.elb.order[i].id },
-		func(i int) object {
-			p := c.elb.order[i]
-			return p.filters(p.object(c.set.projectID))
-		})
+	find := func(id string) (*elbPool, bool) {
+		p := c.elb.pools[id]
+		if p == nil && !c.set.assumes(ELBPairsListedApart) {
+			p = c.elb.pair(id)
+		}
+		return p, p != nil
+	}
+	return elbPage(c, "pools", elbFlat(c.elbListed(), find, (*elbPool).key, func(p *elbPool) object {
+		return p.filters(p.object(c.set.projectID))
+	}))
 }
 
 // filters adds to a row what lists of pools are filtered by. Names with a
@@ -107,13 +111,13 @@ func elbUpdatePool(c *call) (object, *fault) {
 			return nil, elbInvalid("%s of pool %s is set and cannot be changed", name, p.id)
 		}
 	}
-	if in.has("any_port_enable") && in.flag("any_port_enable") != p.in.flag("any_port_enable") && len(p.members) > 0 {
+	if c.set.assumes(ELBAnyPortNeedsEmptyPool) && in.has("any_port_enable") && in.flag("any_port_enable") != p.in.flag("any_port_enable") && len(p.members) > 0 {
 		return nil, elbInvalid("any_port_enable cannot be changed while pool %s has members", p.id)
 	}
 	for name, v := range in {
 		old, isOld := p.in[name].(object)
 		change, isChange := v.(object)
-		if isOld && isChange {
+		if isOld && isChange && c.set.assumes(ELBUpdatePoolMerges) {
 			maps.Copy(old, change)
 			continue
 		}
@@ -165,7 +169,7 @@ func elbDeletePoolCascade(c *call) (object, *fault) {
 func elbBatchDeletePools(c *call) (object, *fault) {
 	ids := c.in.strs("pools")
 	for _, id := range ids {
-		if p := c.elb.pools[id]; p != nil {
+		if p := c.elb.pools[id]; p != nil && c.set.assumes(ELBPoolsDeletedTogether) {
 			if f := elbInUse(p); f != nil {
 				return nil, f
 			}
@@ -173,81 +177,18 @@ func elbBatchDeletePools(c *call) (object, *fault) {
 	}
 	rows := make([]object, len(ids))
 	for i, id := range ids {
-		rows[i] = object{"id": id, "ret_status": "successful"}
-		if p := c.elb.pools[id]; p != nil {
-			c.removeELBPool(p)
-		} else {
+		p := c.elb.pools[id]
+		switch {
+		case p == nil:
 			rows[i] = object{"id": id, "ret_status": "not found", "ret_code": "ELB.9903"}
+		case elbInUse(p) != nil:
+			rows[i] = object{"id": id, "ret_status": "failed", "ret_code": elbInUse(p).code}
+		default:
+			rows[i] = object{"id": id, "ret_status": "successful"}
+			c.removeELBPool(p)
 		}
 	}
 	return object{"pools": rows}, nil
-}
-
-// elbPage cuts the page after (or before) the marker out of n rows that match
-// the query parameters. Rows are made when they are needed.
-func (c *call) elbPage(name string, n int, id func(int) string, row func(int) object) (object, *fault) {
-	index := make([]int, 0, n)
-	for i := range n {
-		if c.elbMatches(func() object { return row(i) }) {
-			index = append(index, i)
-		}
-	}
-	limit := int(c.in.num("limit"))
-	if limit == 0 {
-		limit = c.op.Pagination.DefaultSize
-	}
-	from, to := 0, len(index)
-	reverse := c.in.flag("page_reverse")
-	if c.in.has("marker") {
-		at := slices.IndexFunc(index, func(i int) bool { return id(i) == c.in.str("marker") })
-		if at < 0 {
-			return nil, elbInvalid("marker %q is not the id of an entry", c.in.str("marker"))
-		}
-		if reverse {
-			to = at
-		} else {
-			from = at + 1
-		}
-	}
-	if reverse {
-		from = max(from, to-limit)
-	} else {
-		to = min(to, from+limit)
-	}
-	rows := make([]object, 0, to-from)
-	for _, i := range index[from:to] {
-		rows = append(rows, row(i))
-	}
-	info := object{"current_count": len(rows)}
-	if from > 0 && from < to {
-		info["previous_marker"] = id(index[from])
-	}
-	if to < len(index) && from < to {
-		info["next_marker"] = id(index[to-1])
-	}
-	return object{name: rows, "page_info": info}, nil
-}
-
-// elbMatches applies the filters of a list to a row.
-func (c *call) elbMatches(row func() object) bool {
-	var made object
-	for _, f := range c.op.Request {
-		wanted, sent := c.sent[f.Name]
-		if !sent || f.In != "query" || slices.Contains(c.op.Pagination.Request, f.Name) {
-			continue
-		}
-		if made == nil {
-			made = row()
-		}
-		have, special := made["?"+f.Name]
-		if !special {
-			have = made[f.Name]
-		}
-		if !anyOf(have, wanted) {
-			return false
-		}
-	}
-	return true
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -15,7 +15,7 @@ func WithELBQuota(key string, limit int) Option {
 	}
 }
 
-func (c *Cloud) elbLimit(key string) int {
+func (c *account) elbLimit(key string) int {
 	if n, ok := c.set.elbQuotas[key]; ok {
 		return n
 	}
@@ -26,7 +26,7 @@ func (c *Cloud) elbLimit(key string) int {
 }
 
 // elbQuota refuses more of something than the quota allows.
-func (c *Cloud) elbQuota(key string, have, more int) *fault {
+func (c *account) elbQuota(key string, have, more int) *fault {
 	if limit := c.elbLimit(key); limit != elbUnlimited && have+more > limit && more > 0 {
 		return refusef(409, "ELB.8905", "Quota exceeded for resources: %s", key)
 	}

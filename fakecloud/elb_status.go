@@ -55,17 +55,24 @@ func elbWrite(h handler) handler {
 		locked := c.elbLocks()
 		for _, b := range locked {
 			if b.provisioning(c.now) != "ACTIVE" {
-				return nil, refusef(409, "ELB.8907", "Load balancer %s is immutable: its provisioning_status is PENDING_UPDATE.", b.id)
+				return nil, c.elbLocked("Load balancer " + b.id)
 			}
 		}
 		out, f := h(c)
-		if f == nil {
+		if f == nil || !c.set.assumes(ELBRefusalsLockNothing) {
 			for _, b := range locked {
 				b.pending = c.now.Add(c.set.elbPending)
 			}
 		}
 		return out, f
 	}
+}
+
+func (c *call) elbLocked(what string) *fault {
+	if !c.set.assumes(ELBLockedSaysPending) {
+		return refusef(409, "ELB.8907", "%s: conflict.", what)
+	}
+	return refusef(409, "ELB.8907", "%s is immutable: its provisioning_status is PENDING_UPDATE.", what)
 }
 
 // elbLocks are the load balancers that a call changes something of.
@@ -81,7 +88,7 @@ func (c *call) elbLocks() []*elbBalancer {
 			add(p.balancer)
 		}
 	}
-	if m := c.elb.monitor(c.in.str("healthmonitor_id")); m != nil {
+	if m, ok := c.elb.monitor(c.in.str("healthmonitor_id")); ok {
 		add(m.pool.balancer)
 	}
 	pool := c.in.object("pool")
@@ -98,21 +105,36 @@ func (s *elbState) anyPool(id string) *elbPool {
 	return s.pair(id)
 }
 
-// status is the member's health at a point in time. Its weight does not matter:
-// dedicated load balancers check members of weight 0 as well.
+// status is the member's health at a point in time.
 func (m *elbMember) status(c *call) string {
 	check := m.pool.check
 	address := m.in.str("address")
 	switch {
-	case check == nil || !check.in.flag("admin_state_up"):
+	case check == nil:
 		return "NO_MONITOR"
-	case c.now.Before(m.created.Add(c.set.initial)):
+	case !check.in.flag("admin_state_up"):
+		if !c.set.assumes(ELBMonitorOffIsNone) {
+			return "UNKNOWN"
+		}
+		return "NO_MONITOR"
+	case m.in.num("weight") == 0 && !m.pool.isPair() && !c.set.assumes(ELBWeightZeroChecked):
+		return "NO_MONITOR"
+	case c.now.Before(m.known(c)):
 		return "INITIAL"
 	case !c.healthy(m.id, address, hostPort(address, m.in.num("protocol_port"))):
 		return "OFFLINE"
 	default:
 		return "ONLINE"
 	}
+}
+
+// known is when there is a first result of the member's health.
+func (m *elbMember) known(c *call) time.Time {
+	at := m.created
+	if check := m.pool.check; check != nil && check.since.After(at) && !c.set.assumes(ELBNewMonitorKnows) {
+		at = check.since
+	}
+	return at.Add(c.set.initial)
 }
 
 // elbShowStatus gives the tree of a load balancer. Listeners are known by the
@@ -172,7 +194,7 @@ func (p *elbPool) tree(c *call) object {
 			"id": m.id, "address": m.in.str("address"), "protocol_port": m.in.num("protocol_port"),
 			"provisioning_status": "ACTIVE", "operating_status": m.status(c),
 		}
-		if members[i]["operating_status"] == "OFFLINE" {
+		if members[i]["operating_status"] == "OFFLINE" && c.set.assumes(ELBOfflineDegrades) {
 			out["operating_status"] = "DEGRADED"
 		}
 	}

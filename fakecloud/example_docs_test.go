@@ -147,6 +147,30 @@ func TestDrainForAnHour(t *testing.T) {
 	}
 }
 
+// doc: assumptions
+
+func TestDeployWhateverALBAssumes(t *testing.T) {
+	t.Parallel()
+	for _, option := range []fakecloud.Option{
+		fakecloud.WithoutAssumption(), // of no assumption
+		fakecloud.WithoutAssumption(fakecloud.ALBWeightsAtJobEnd, fakecloud.ALBPrivateAddresses),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cloud := fakecloud.New(option)
+			group := cloud.AddServerGroup(fakecloud.ServerGroup{
+				Servers: []fakecloud.BackendServer{{ID: "i-old", Port: 80}},
+			})
+			lb, err := alb.New(cloud.Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := deploy(t.Context(), lb, group, "i-new", "i-old"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // doc: end
 
 // TestDocument checks that the document's Go code is what runs here.
@@ -161,8 +185,8 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := strings.Split(string(doc), "```go\n")[1:]
-	if len(blocks) != 3 {
-		t.Fatalf("%d blocks of Go code, want 3", len(blocks))
+	if len(blocks) != 4 {
+		t.Fatalf("%d blocks of Go code, want 4", len(blocks))
 	}
 	for i, b := range blocks {
 		code, _, ok := strings.Cut(b, "```")

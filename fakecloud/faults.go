@@ -24,6 +24,8 @@ type Fault struct {
 	// Effect is what happens. It is the one field that is required.
 	Effect Effect
 
+	// Account is the name of the account that asks; see Cloud.Account.
+	Account string
 	// Service is "alb", "slb", "elb", "apig" or "iam".
 	Service string
 	// Operation is the vendor's or the Go name of a call. With StaleReads it is
@@ -360,7 +362,7 @@ func (c *Cloud) RemoveFaults() {
 // fits reports whether a request is one that the fault is for.
 func (i *Injection) fits(q *call) bool {
 	f := &i.fault
-	return (f.Service == "" || f.Service == q.service.name) &&
+	return (f.Account == "" || f.Account == q.account.name) && (f.Service == "" || f.Service == q.service.name) &&
 		(f.Operation == "" || q.op.named(f.Operation)) &&
 		f.Effect.possible(q.op) &&
 		!q.now.Before(i.from) && (f.Within == 0 || q.now.Before(i.from.Add(f.Within))) &&
@@ -491,7 +493,7 @@ func (q *call) busy() *fault {
 	case "slb":
 		return refusef(409, "BackendServer.configuring", "A previous configuration of the load balancer is pending; please try again later.")
 	case "elb":
-		return refusef(409, "ELB.8907", "Load balancer is immutable: its provisioning status is PENDING_UPDATE.")
+		return q.elbLocked("Load balancer")
 	default:
 		return refusef(500, "APIG.9999", "System error: database data synchronize failed")
 	}
@@ -514,6 +516,9 @@ func (q *call) partially(failing int) (object, *fault) {
 		return nil, f
 	}
 	done, _ := out[name].([]object)
+	if !q.set.assumes(FailedEntriesSayFailed) {
+		keep = len(all)
+	}
 	for _, entry := range all[keep:] {
 		o, ok := clone(entry).(object)
 		if !ok {
@@ -553,7 +558,7 @@ func (q *call) stale() (staleAnswer, bool) {
 		if i.fault.Effect.kind != staleReads || !i.fits(q) {
 			continue
 		}
-		key := q.op.Name + q.family + string(encode(q.sent))
+		key := q.account.name + " " + q.op.Name + q.family + string(encode(q.sent))
 		r := i.reads[key]
 		if r == nil {
 			if len(i.reads) < staleReadLimit {
@@ -576,7 +581,7 @@ func (q *call) lookBefore() map[*staleRead]staleAnswer {
 	var seen map[*staleRead]staleAnswer
 	for _, i := range q.faults {
 		for _, r := range i.reads {
-			if r.asked.service != q.service {
+			if r.asked.service != q.service || r.asked.account != q.account {
 				continue
 			}
 			again := r.asked

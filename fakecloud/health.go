@@ -1,11 +1,11 @@
 package fakecloud
 
 // SetHealth says how a server does in health checks, in all services and all
-// groups that it is in, now or later: one that is not healthy fails every check
+// groups of the account that it is in, now or later: one that is not healthy fails every check
 // until it is set healthy again. server is its ID or its address. Servers are
 // healthy unless something else is said. Whether a service looks at a server at
 // all is its own affair: ALB does not check one of weight 0.
-func (c *Cloud) SetHealth(server string, healthy bool) {
+func (c *account) SetHealth(server string, healthy bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
@@ -20,7 +20,7 @@ func (c *Cloud) SetHealth(server string, healthy bool) {
 }
 
 // healthy reports whether none of a server's names was set unhealthy.
-func (c *Cloud) healthy(names ...string) bool {
+func (c *account) healthy(names ...string) bool {
 	for _, n := range names {
 		if c.sick[n] {
 			return false

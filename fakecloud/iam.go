@@ -19,7 +19,7 @@ func iamService() *service {
 				return object{"projects": projects, "links": object{"next": nil, "previous": nil}}, nil
 			},
 		},
-		refuse: func(p problem) *fault {
+		refuse: func(_ *settings, p problem) *fault {
 			return refusef(400, "1101", "The parameter %s %s.", p.field, p.detail)
 		},
 		noProject: fault{403, "APIGW.0302", "The IAM user is not authorized."},

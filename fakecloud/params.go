@@ -88,6 +88,7 @@ const (
 
 // decoder checks raw values against the spec. It keeps the first problem.
 type decoder struct {
+	set     *settings
 	service *service
 	family  string
 	problem *problem
@@ -103,10 +104,11 @@ func (d *decoder) fail(kind problemKind, path, detail string, args ...any) {
 // object checks the members of an object. raw is what was sent, by name.
 func (d *decoder) object(fields []*specfile.Field, raw object, how notation, prefix string) object {
 	if how == looseJSON {
-		raw = exactNames(fields, raw)
+		raw = d.exactNames(fields, raw)
 	}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		if f := find(fields, name); f == nil || !inFamily(f, d.family) {
+		f := find(fields, name)
+		if (f == nil || !inFamily(f, d.family)) && (d.service.vendor == huawei || d.set.assumes(UnknownParametersRefused)) {
 			d.fail(unknownName, prefix+name, "is not a parameter of this call")
 		}
 	}
@@ -397,14 +399,14 @@ func find(fields []*specfile.Field, name string) *specfile.Field {
 
 // exactNames gives names that differ in case only the spec's spelling, and
 // leaves out empty values, which are no values in Alibaba's notations.
-func exactNames(fields []*specfile.Field, raw object) object {
+func (d *decoder) exactNames(fields []*specfile.Field, raw object) object {
 	out := make(object, len(raw))
 	for name, v := range raw {
-		if v == "" {
+		if v == "" && d.set.assumes(EmptyValuesAbsent) {
 			continue
 		}
 		for _, f := range fields {
-			if strings.EqualFold(f.Name, name) {
+			if strings.EqualFold(f.Name, name) && d.set.assumes(AnyCaseInBackendServers) {
 				name = f.Name
 			}
 		}

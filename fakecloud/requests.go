@@ -11,6 +11,9 @@ import (
 
 // Request is one request that reached the Cloud, whatever became of it.
 type Request struct {
+	// Account is the name of the account whose credentials the request had;
+	// empty when they were bad.
+	Account string
 	// Service is "alb", "slb", "elb", "apig" or "iam", empty when the request
 	// was for none of them.
 	Service string

@@ -66,13 +66,13 @@ func (a answer) header() http.Header {
 
 // call is one request on its way through the emulator.
 type call struct {
-	*Cloud
-	now     time.Time
-	id      string // request ID
-	service *service
-	op      *operation
-	vendor  vendor
-	family  string // path family of APIG
+	*account // the default one until it is known who asks
+	now      time.Time
+	id       string // request ID
+	service  *service
+	op       *operation
+	vendor   vendor
+	family   string // path family of APIG
 	// values are the parameters outside the body, by name, and path those in
 	// the path. legacy marks a request with the old signature, which travels
 	// among the parameters.
@@ -81,9 +81,14 @@ type call struct {
 	legacy bool
 	// nonce is what must not be used twice; empty when the scheme has none.
 	nonce string
+	// known is set when it is known who asks, knowsKey when the key's ID is one of
+	// the account.
+	known, knowsKey bool
 	// sent are the checked parameters, in the same with the spec's defaults.
 	sent object
 	in   params
+	// spent is set when the call has used its operation's budget.
+	spent bool
 	// empty marks a change that names nothing to change.
 	empty bool
 	// header is added to the answer, which comes after delay; fault says what
@@ -96,7 +101,7 @@ type call struct {
 // serve answers a request: find the operation, check who asks, check the
 // parameters, carry it out, write it down. Only the last two need the lock.
 func (c *Cloud) serve(r *http.Request, body []byte) answer {
-	q := &call{Cloud: c, now: time.Now()}
+	q := &call{account: c.account, now: time.Now()}
 	var bad *fault // of the parameters: reported after a used nonce
 	f := q.find(r, body)
 	if f == nil {
@@ -115,11 +120,14 @@ func (c *Cloud) serve(r *http.Request, body []byte) answer {
 	} else {
 		q.id = c.ids.request()
 	}
-	if f == nil && q.nonce != "" && !c.nonces.use(q.nonce, q.now) {
+	if f == nil && q.nonce != "" && !q.nonces.use(q.nonce, q.now) {
 		f = refusef(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
-	if f == nil {
+	switch {
+	case f == nil:
 		f = q.spend()
+	case q.knowsKey && !q.set.assumes(BadSignaturesFree):
+		q.window().take(q.now)
 	}
 	if f == nil {
 		f = bad
@@ -132,6 +140,9 @@ func (c *Cloud) serve(r *http.Request, body []byte) answer {
 		a, f = q.carryOut(r)
 	} else {
 		a = q.answer(r, nil, f)
+	}
+	if f != nil && q.spent && !q.set.assumes(RefusedCallsCount) {
+		q.window().giveBack()
 	}
 	q.record(a.status, f)
 	return a
@@ -168,6 +179,9 @@ func (q *call) record(status int, f *fault) {
 	rec := Request{Time: q.now, Status: status, RequestID: q.id, Params: clone(q.sent), Empty: q.empty, Fault: q.fault}
 	if q.service != nil {
 		rec.Service = q.service.name
+	}
+	if q.known {
+		rec.Account = q.account.name
 	}
 	if q.op != nil {
 		rec.Operation = q.op.Name
@@ -271,7 +285,10 @@ func (q *call) readForm(r *http.Request, body []byte) *fault {
 func (q *call) authenticate(r *http.Request, body []byte) *fault {
 	var key cloudlb.Credentials
 	keys := func(accessKeyID string) (secret, securityToken string, ok bool) {
-		key, ok = q.key(accessKeyID, q.now)
+		var of *account
+		if of, key, ok = q.key(accessKeyID, q.now); ok {
+			q.account, q.knowsKey = of, true
+		}
 		return key.SecretAccessKey, key.SecurityToken, ok
 	}
 	var who sigcheck.Identity
@@ -279,9 +296,11 @@ func (q *call) authenticate(r *http.Request, body []byte) *fault {
 	switch {
 	case q.vendor == huawei:
 		if token := r.Header.Get("X-Auth-Token"); token != "" {
-			if !q.knowsToken(token, q.now) {
+			of, ok := q.knowsToken(token, q.now)
+			if !ok {
 				return &q.service.noToken
 			}
+			q.account = of
 		} else {
 			who, err = sigcheck.Huawei(r, body, q.now, keys)
 		}
@@ -296,8 +315,9 @@ func (q *call) authenticate(r *http.Request, body []byte) *fault {
 		return refusef(400, "IncompleteSignature", "%v", err)
 	}
 	if expired(key, q.now) {
-		return q.tooOld()
+		return q.tooOld(key)
 	}
+	q.known = true
 	q.nonce = who.Nonce
 	if who.Region != "" && who.Region != q.set.region {
 		return refusef(401, "APIGW.0301", "Incorrect IAM authentication information: the signature is for region %s", who.Region)
@@ -320,7 +340,7 @@ var legacyNames = []string{
 
 // decode reads the parameters and checks them against the spec.
 func (q *call) decode(r *http.Request, body []byte) *fault {
-	d := &decoder{service: q.service, family: q.family}
+	d := &decoder{set: &q.set, service: q.service, family: q.family}
 	var raw object
 	how := text
 	if q.vendor == alibaba {
@@ -330,11 +350,11 @@ func (q *call) decode(r *http.Request, body []byte) *fault {
 			if q.legacy && slices.Contains(legacyNames, name) && find(q.op.Request, name) == nil {
 				continue
 			}
-			if len(v) > 1 {
+			if len(v) > 1 && q.set.assumes(RepeatedParametersRefused) {
 				d.fail(malformed, name, "is given more than once")
 			}
-			if v[0] != "" { // an empty value is no value
-				flat[name] = v[0]
+			if last := v[len(v)-1]; last != "" || !q.set.assumes(EmptyValuesAbsent) {
+				flat[name] = last
 			}
 		}
 		if format := q.values.Get("Format"); q.legacy && format != "" && !strings.EqualFold(format, "JSON") {
@@ -347,7 +367,7 @@ func (q *call) decode(r *http.Request, body []byte) *fault {
 	q.empty = q.changesNothing(raw)
 	in := d.object(q.op.Request, raw, how, "")
 	if d.problem != nil {
-		return q.service.refuse(*d.problem)
+		return q.service.refuse(&q.set, *d.problem)
 	}
 	q.sent = in
 	q.in = params(withDefaults(q.op.Request, in))

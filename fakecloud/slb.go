@@ -22,7 +22,7 @@ type VServerGroup struct {
 
 // AddVServerGroup puts a classic SLB vServer group into the Cloud and returns
 // its ID. A group of the same ID is replaced.
-func (c *Cloud) AddVServerGroup(g VServerGroup) string {
+func (c *account) AddVServerGroup(g VServerGroup) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
@@ -98,7 +98,7 @@ type slbServer struct {
 	role        string // Master or Slave, in a primary/secondary group
 }
 
-func (c *Cloud) ensureBalancer(id string) *slbBalancer {
+func (c *account) ensureBalancer(id string) *slbBalancer {
 	if id == "" {
 		id = c.ids.alibaba("lb-")
 	}
@@ -112,22 +112,16 @@ func (c *Cloud) ensureBalancer(id string) *slbBalancer {
 	return lb
 }
 
-func (c *Cloud) newSLBGroup(id string, lb *slbBalancer, now time.Time, name string) *slbGroup {
+func (c *account) newSLBGroup(id string, lb *slbBalancer, now time.Time, name string) *slbGroup {
 	g := &slbGroup{id: either(id, c.ids.alibaba("rsp-")), created: now, balancer: lb}
 	g.name = either(name, g.id)
 	lb.groups = append(lb.groups, g)
 	return g
 }
 
-func (lb *slbBalancer) size() int {
-	n := len(lb.group.servers)
-	for _, g := range lb.groups {
-		n += len(g.servers)
-	}
-	for _, g := range lb.masters {
-		n += len(g.servers)
-	}
-	return n
+// all are the load balancer's groups of all kinds.
+func (lb *slbBalancer) all() []*slbGroup {
+	return slices.Concat([]*slbGroup{lb.group}, lb.groups, lb.masters)
 }
 
 // drop takes a group from its load balancer.
@@ -198,7 +192,7 @@ func slbService() *service {
 			"DescribeHealthStatus":          slbDescribeHealth,
 			"DescribeRegions":               slbDescribeRegions,
 		},
-		refuse: func(p problem) *fault {
+		refuse: func(_ *settings, p problem) *fault {
 			servers := strings.Contains(p.field, "BackendServers")
 			if strings.HasPrefix(p.field, "MasterSlaveBackendServers") {
 				if f := slbMasterProblem(p); f != nil {
@@ -309,43 +303,74 @@ func (c *call) slbServers(list string) []*slbServer {
 	return out
 }
 
-// room refuses more servers than a load balancer may have.
-func (lb *slbBalancer) room(more int) *fault {
-	if lb.size()+more > slbServersPerBalancer {
+// slbRoom refuses more servers than a load balancer may have.
+func (c *call) slbRoom(lb *slbBalancer, added []*slbServer) *fault {
+	size := len(added)
+	distinct := make(map[string]bool)
+	for _, g := range lb.all() {
+		size += len(g.servers)
+		for _, s := range g.servers {
+			distinct[s.id] = true
+		}
+	}
+	if !c.set.assumes(SLBServersCountPerGroup) {
+		for _, s := range added {
+			distinct[s.id] = true
+		}
+		size = len(distinct)
+	}
+	if size > slbServersPerBalancer {
 		return refusef(400, "TooManyBackendServers", "The load balancer has too many backend servers, max supported number: %d.", slbServersPerBalancer)
 	}
 	return nil
 }
 
-func slbAdd(_ *call, g *slbGroup, servers []*slbServer) *fault {
+func slbAdd(c *call, g *slbGroup, servers []*slbServer) *fault {
+	var fresh []*slbServer
+	var refusal *fault
 	for _, s := range servers {
-		if g.find(s.slbKey) != nil {
-			return g.present(s)
+		switch {
+		case g.find(s.slbKey) == nil:
+			fresh = append(fresh, s)
+		case refusal == nil:
+			refusal = c.slbPresent(s)
 		}
 	}
-	if f := g.balancer.room(len(servers)); f != nil {
+	if refusal != nil && c.set.assumes(SLBAddTogether) {
+		return refusal
+	}
+	if f := c.slbRoom(g.balancer, fresh); f != nil {
 		return f
 	}
-	g.servers = append(g.servers, servers...)
-	return nil
+	g.servers = append(g.servers, fresh...)
+	return refusal
 }
 
 // slbRemove takes out what is there; the service says nothing about the rest.
 func slbRemove(_ *call, g *slbGroup, servers []*slbServer) *fault {
 	g.servers = slices.DeleteFunc(g.servers, func(have *slbServer) bool {
-		return slices.ContainsFunc(servers, func(s *slbServer) bool { return s.slbKey == have.slbKey })
+		return slices.ContainsFunc(servers, func(s *slbServer) bool {
+			k := have.slbKey
+			if g == g.balancer.group && s.port == 0 { // the call has no ports
+				k.port = 0
+			}
+			return s.slbKey == k
+		})
 	})
 	return nil
 }
 
 func slbSet(c *call, g *slbGroup, servers []*slbServer) *fault {
 	for _, s := range servers {
-		if g.find(s.slbKey) == nil {
+		if g.find(s.slbKey) == nil && c.set.assumes(SLBSetNeedsPresent) {
 			return g.absent(s)
 		}
 	}
 	for _, s := range servers {
 		have := g.find(s.slbKey)
+		if have == nil {
+			continue
+		}
 		have.weight = s.weight
 		have.description = either(s.description, have.description)
 	}
@@ -362,7 +387,7 @@ func slbCreate(c *call) (object, *fault) {
 		return nil, f
 	}
 	servers := c.slbServers("BackendServers")
-	if f := lb.room(len(servers)); f != nil {
+	if f := c.slbRoom(lb, servers); f != nil {
 		return nil, f
 	}
 	g := c.newSLBGroup("", lb, c.now, c.in.str("VServerGroupName"))
@@ -387,7 +412,7 @@ func slbDescribeGroups(c *call) (object, *fault) {
 	}
 	groups := []object{}
 	for _, g := range lb.groups {
-		if !slbTagged(g.tags, c.in.list("Tag")) || c.in.has("Description") && c.in.str("Description") != g.name {
+		if !slbTagged(g.tags, c.in.list("Tag")) || !c.slbDescribed(g) {
 			continue
 		}
 		o := g.object()
@@ -419,23 +444,30 @@ func slbDelete(c *call) (object, *fault) {
 // old ones is absent or one of the new ones present.
 func slbModify(c *call, g *slbGroup, _ []*slbServer) *fault {
 	gone, added := c.slbServers("OldBackendServers"), c.slbServers("NewBackendServers")
-	if len(gone)+len(added) == 0 {
+	if len(gone)+len(added) == 0 && c.set.assumes(SLBNothingNamedRefused) {
 		return refusef(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", "NewBackendServers")
 	}
 	for _, s := range gone {
-		if g.find(s.slbKey) == nil {
+		if g.find(s.slbKey) == nil && c.set.assumes(SLBModifyOldPresent) {
 			return g.absent(s)
+		}
+	}
+	for _, s := range added {
+		if g.find(s.slbKey) != nil && c.set.assumes(SLBModifyNewAbsent) {
+			return c.slbPresent(s)
 		}
 	}
 	was := g.servers
 	g.servers = slices.Clone(was)
 	f := slbRemove(c, g, gone)
-	for _, s := range added {
-		if slices.ContainsFunc(was, func(have *slbServer) bool { return have.slbKey == s.slbKey }) && f == nil {
-			f = g.present(s)
-		}
-	}
 	if f == nil {
+		added = slices.DeleteFunc(added, func(s *slbServer) bool {
+			have := g.find(s.slbKey)
+			if have != nil {
+				have.weight = s.weight
+			}
+			return have != nil
+		})
 		f = slbAdd(c, g, added)
 	}
 	if f != nil {
@@ -479,8 +511,17 @@ func (g *slbGroup) absent(s *slbServer) *fault {
 	return refusef(404, "InvalidServerId.NotFound", "The backend server %s, port %d is not in the group.", s.id, s.port)
 }
 
-func (g *slbGroup) present(s *slbServer) *fault {
-	return refusef(400, "InvalidParameter", "The resource already exists: backend server %s, port %d.", s.id, s.port)
+func (c *call) slbPresent(s *slbServer) *fault {
+	code := "InvalidParameter"
+	if !c.set.assumes(SLBPresentIsInvalid) {
+		code = "InvalidBackendServers.ServerIpConflict"
+	}
+	return refusef(400, code, "The resource already exists: backend server %s, port %d.", s.id, s.port)
+}
+
+// slbDescribed applies the filter Description to a group.
+func (c *call) slbDescribed(g *slbGroup) bool {
+	return !c.in.has("Description") || c.set.assumes(SLBDescriptionIsName) && c.in.str("Description") == g.name
 }
 
 // slbTags are the tags of something new.

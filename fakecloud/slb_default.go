@@ -14,10 +14,12 @@ func slbDefault(change func(*call, *slbGroup, []*slbServer) *fault) handler {
 			return nil, f
 		}
 		for _, s := range c.in.list("BackendServers") {
-			delete(s, "Port")
+			if c.set.assumes(SLBDefaultGroupPortless) {
+				delete(s, "Port")
+			}
 		}
 		servers := c.slbServers("BackendServers")
-		if len(servers) == 0 {
+		if len(servers) == 0 && c.set.assumes(SLBNothingNamedRefused) {
 			return nil, refusef(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", "BackendServers")
 		}
 		if f := change(c, lb.group, servers); f != nil {

@@ -2,8 +2,9 @@ package fakecloud
 
 // WithWeightZeroAbnormal makes classic SLB call servers of weight 0 abnormal
 // behind TCP and UDP listeners, as one age of its documentation says. Without
-// it they are normal everywhere, as the other says.
-func WithWeightZeroAbnormal() Option { return func(s *settings) { s.zeroAbnormal = true } }
+// it they are normal everywhere, as the other says. It is the same as
+// WithoutAssumption(SLBWeightZeroNormal).
+func WithWeightZeroAbnormal() Option { return WithoutAssumption(SLBWeightZeroNormal) }
 
 func slbDescribeHealth(c *call) (object, *fault) {
 	lb, f := c.slbLoadBalancer()
@@ -49,7 +50,7 @@ func (c *call) slbHealth(l *slbListener, s slbKey, weight int64) string {
 	switch {
 	case !l.checked:
 		return "unavailable"
-	case weight == 0 && c.set.zeroAbnormal && (l.protocol == "tcp" || l.protocol == "udp"):
+	case weight == 0 && !c.set.assumes(SLBWeightZeroNormal) && (l.protocol == "tcp" || l.protocol == "udp"):
 		return "abnormal"
 	case weight == 0 || c.healthy(s.id, s.ip, hostPort(s.id, s.port), hostPort(s.ip, s.port)):
 		return "normal"

@@ -64,10 +64,14 @@ type ClassicRule struct {
 	VServerGroupID string
 }
 
+// WithLoadBalancerPageSize sets how many load balancers a page of classic SLB
+// has when a call does not say: 50 by default.
+func WithLoadBalancerPageSize(n int) Option { return func(s *settings) { s.slbPage = n } }
+
 // AddLoadBalancer puts a classic SLB load balancer into the Cloud and returns
 // its ID, a generated one when id is empty. AddClassicLoadBalancer can say more
 // about it.
-func (c *Cloud) AddLoadBalancer(id string) string {
+func (c *account) AddLoadBalancer(id string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ensureBalancer(id).id
@@ -75,16 +79,18 @@ func (c *Cloud) AddLoadBalancer(id string) string {
 
 // AddClassicLoadBalancer puts a classic SLB load balancer into the Cloud and
 // returns its ID. One of the same ID is changed into it, but keeps its groups.
-func (c *Cloud) AddClassicLoadBalancer(b ClassicLoadBalancer) string {
+func (c *account) AddClassicLoadBalancer(b ClassicLoadBalancer) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flowNow()
 	lb := c.ensureBalancer(b.ID)
 	lb.about = b
-	lb.about.More = clone(b.More)
+	lb.about.More = normalMap(b.More)
 	lb.group.servers = slbSeeded(b.Servers)
 	for _, s := range lb.group.servers {
-		s.port = 0
+		if c.set.assumes(SLBDefaultGroupPortless) {
+			s.port = 0
+		}
 	}
 	group := func(id string) *slbGroup {
 		switch {
@@ -171,7 +177,7 @@ func (lb *slbBalancer) has(id, ip string) bool {
 	if id == "" && ip == "" {
 		return true
 	}
-	return slices.ContainsFunc(slices.Concat([]*slbGroup{lb.group}, lb.groups, lb.masters), func(g *slbGroup) bool {
+	return slices.ContainsFunc(lb.all(), func(g *slbGroup) bool {
 		return slices.ContainsFunc(g.servers, func(s *slbServer) bool {
 			return (id == "" || s.id == id) && (ip == "" || s.ip == ip)
 		})
@@ -186,7 +192,7 @@ func slbDescribeBalancers(c *call) (object, *fault) {
 	if f := c.slbRegion(); f != nil {
 		return nil, f
 	}
-	number, size := int64(1), int64(c.op.Pagination.DefaultSize)
+	number, size := int64(1), int64(cmp.Or(c.set.slbPage, c.op.Pagination.DefaultSize))
 	if c.in.has("PageNumber") {
 		number = c.in.num("PageNumber")
 	}
@@ -200,30 +206,39 @@ func slbDescribeBalancers(c *call) (object, *fault) {
 	for _, t := range c.in.list("Tags") { // the older form
 		wanted = append(wanted, params{"Key": t["tagKey"], "Value": t["tagValue"]})
 	}
-	found := []object{}
-	for _, lb := range c.slb.order {
-		o := lb.object(c.set.region)
-		tags, _ := params(o).object("Tags")["Tag"].([]object)
-		// The list has a number where the attributes have the name; the filter
-		// takes either.
-		charge := params(o).str("InternetChargeType")
-		o["InternetChargeType"], o["InternetChargeTypeAlias"] = chargeCodes[charge], charge
-		if filter := c.in.str("InternetChargeType"); filter != "" && filter != charge && filter != chargeCodes[charge] {
-			continue
-		}
-		if same(c.in, params(o), "Address", "AddressIPVersion", "AddressType", "LoadBalancerStatus",
-			"MasterZoneId", "NetworkType", "PayType", "ResourceGroupId", "SlaveZoneId", "VSwitchId", "VpcId") &&
-			listed(c.in.str("LoadBalancerId"), lb.id) && listed(c.in.str("LoadBalancerName"), params(o).str("LoadBalancerName")) &&
-			lb.has(c.in.str("ServerId"), c.in.str("ServerIntranetAddress")) && slbTagged(tags, wanted) {
-			found = append(found, o)
-		}
+	rows := c.slb.order
+	if c.filtered("RegionId") {
+		rows = pick(c, rows, func(lb *slbBalancer) bool {
+			o := lb.row(c.set.region)
+			tags, _ := params(o).object("Tags")["Tag"].([]object)
+			charge := c.in.str("InternetChargeType") // the number in the list, or the name
+			return (charge == "" || charge == o["InternetChargeType"] || charge == o["InternetChargeTypeAlias"]) &&
+				same(c.in, params(o), "Address", "AddressIPVersion", "AddressType", "LoadBalancerStatus",
+					"MasterZoneId", "NetworkType", "PayType", "ResourceGroupId", "SlaveZoneId", "VSwitchId", "VpcId") &&
+				listed(c.in.str("LoadBalancerId"), lb.id) && listed(c.in.str("LoadBalancerName"), params(o).str("LoadBalancerName")) &&
+				lb.has(c.in.str("ServerId"), c.in.str("ServerIntranetAddress")) && slbTagged(tags, wanted)
+		})
 	}
-	total := int64(len(found))
-	from := min((number-1)*size, total)
+	total := int64(len(rows))
+	first := min((number-1)*size, total)
+	page := []object{}
+	for _, lb := range rows[first:min(first+size, total)] {
+		page = append(page, lb.row(c.set.region))
+	}
+	c.visited += len(page)
 	return object{
-		"LoadBalancers": object{"LoadBalancer": found[from:min(from+size, total)]},
+		"LoadBalancers": object{"LoadBalancer": page},
 		"PageNumber":    number, "PageSize": size, "TotalCount": total,
 	}, nil
+}
+
+// row is the load balancer in a list, which has a number where the attributes
+// have the name.
+func (lb *slbBalancer) row(region string) object {
+	o := lb.object(region)
+	charge := params(o).str("InternetChargeType")
+	o["InternetChargeType"], o["InternetChargeTypeAlias"] = chargeCodes[charge], charge
+	return o
 }
 
 // listed reports whether a text with commas names a value; an empty one names

@@ -2,6 +2,47 @@ package fakecloud
 
 import "time"
 
+// MasterSlaveServerGroup is a primary/secondary group of classic SLB to start
+// with.
+type MasterSlaveServerGroup struct {
+	// ID and Name default to generated ones.
+	ID   string
+	Name string
+	// LoadBalancerID is the load balancer it belongs to. One that does not
+	// exist is made; a generated one when empty.
+	LoadBalancerID string
+	// Tags are the group's tags.
+	Tags map[string]string
+	// Master and Slave are its servers.
+	Master, Slave BackendServer
+}
+
+// AddMasterSlaveServerGroup puts a primary/secondary group into the Cloud and
+// returns its ID. A group of the same ID is replaced.
+func (c *account) AddMasterSlaveServerGroup(g MasterSlaveServerGroup) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flowNow()
+	group := c.newSLBMaster(g.ID, c.ensureBalancer(g.LoadBalancerID), time.Now(), g.Name)
+	for _, k := range sortedKeys(g.Tags) {
+		group.tags = append(group.tags, object{"TagKey": k, "TagValue": g.Tags[k]})
+	}
+	group.servers = slbSeeded([]BackendServer{g.Master, g.Slave})
+	group.servers[0].role, group.servers[1].role = "Master", "Slave"
+	return group.id
+}
+
+func (c *account) newSLBMaster(id string, lb *slbBalancer, now time.Time, name string) *slbGroup {
+	g := &slbGroup{id: either(id, c.ids.alibaba("rsp-")), created: now, balancer: lb}
+	g.name = either(name, g.id)
+	if old := c.slb.masters[g.id]; old != nil {
+		old.handOver(g)
+	}
+	c.slb.masters[g.id] = g
+	lb.masters = append(lb.masters, g)
+	return g
+}
+
 // slbMasterProblem words what is wrong with the servers of a new
 // primary/secondary group; nil leaves it to the words for all operations.
 func slbMasterProblem(p problem) *fault {
@@ -40,14 +81,12 @@ func slbCreateMaster(c *call) (object, *fault) {
 	if f := c.slbLock(lb, nil); f != nil {
 		return nil, f
 	}
-	if f := lb.room(len(list)); f != nil {
+	servers := c.slbServers("MasterSlaveBackendServers")
+	if f := c.slbRoom(lb, servers); f != nil {
 		return nil, f
 	}
-	g := &slbGroup{id: c.ids.alibaba("rsp-"), created: c.now, balancer: lb, tags: c.slbTags()}
-	g.name = either(c.in.str("MasterSlaveServerGroupName"), g.id)
-	g.servers = c.slbServers("MasterSlaveBackendServers")
-	c.slb.masters[g.id] = g
-	lb.masters = append(lb.masters, g)
+	g := c.newSLBMaster("", lb, c.now, c.in.str("MasterSlaveServerGroupName"))
+	g.servers, g.tags = servers, c.slbTags()
 	c.slbBusy(lb, nil)
 	return g.masterObject(), nil
 }
@@ -88,7 +127,7 @@ func slbDescribeMasters(c *call) (object, *fault) {
 	}
 	groups := []object{}
 	for _, g := range lb.masters {
-		if slbTagged(g.tags, c.in.list("Tag")) && (!c.in.has("Description") || c.in.str("Description") == g.name) {
+		if slbTagged(g.tags, c.in.list("Tag")) && c.slbDescribed(g) {
 			o := g.masterObject()
 			o["AssociatedObjects"] = g.users(c.in.flag("IncludeListener"), false)
 			groups = append(groups, o)

@@ -23,7 +23,7 @@ type service struct {
 	patterns map[string]*regexp.Regexp // of the spec, by their text
 	handlers map[string]handler
 	// refuse turns a bad parameter into the service's error.
-	refuse func(problem) *fault
+	refuse func(*settings, problem) *fault
 	// clamped are the parameters whose range the service corrects silently.
 	clamped map[string]bool
 	// noProject is the error for the path of somebody else's project.

@@ -15,7 +15,7 @@ import (
 // The same calls at the same times give the same numbers.
 //
 // A request goes to the members that are in service at that moment, in turn, in
-// the ratio of their weights, and is lost
+// the ratio of their weights (and those of their groups, on APIG), and is lost
 //
 //   - when no member is in service;
 //   - when it goes to a member that the test said has Stopped: a load balancer
@@ -30,7 +30,7 @@ import (
 //
 // All methods are safe for concurrent use.
 type Traffic struct {
-	cloud   *Cloud
+	account *account
 	target  string
 	rate    uint64
 	lasting time.Duration
@@ -118,16 +118,16 @@ func WithRequestDuration(d time.Duration) TrafficOption {
 	return func(t *Traffic) { t.lasting = max(d, 0) }
 }
 
-// Traffic offers requests to what has the ID target, a group, pool, channel, or
-// the classic SLB load balancer whose default group is meant, evenly, at a rate per
-// second, from now on. A target that does not exist, or no longer, has no
+// Traffic offers requests to what has the ID target in the account, a group, pool,
+// channel, or the classic SLB load balancer whose default group is meant, evenly,
+// at a rate per second, from now on. A target that does not exist, or no longer, has no
 // members.
-func (c *Cloud) Traffic(target string, perSecond int, opts ...TrafficOption) *Traffic {
+func (c *account) Traffic(target string, perSecond int, opts ...TrafficOption) *Traffic {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	t := &Traffic{
-		cloud: c, target: target, rate: uint64(max(perSecond, 0)), start: now, at: now,
+		account: c, target: target, rate: uint64(max(perSecond, 0)), start: now, at: now,
 		members: make(map[string]*trafficMember), stopped: make(map[string]bool),
 	}
 	for _, opt := range opts {
@@ -163,7 +163,7 @@ func (t *Traffic) Started(member string) {
 func (t *Traffic) End() {
 	defer t.catchUp()()
 	t.ended = true
-	t.cloud.flows = slices.DeleteFunc(t.cloud.flows, func(x *Traffic) bool { return x == t })
+	t.account.flows = slices.DeleteFunc(t.account.flows, func(x *Traffic) bool { return x == t })
 }
 
 // Lost counts the requests so far that had no good answer. "No request was
@@ -185,29 +185,29 @@ func (t *Traffic) Report() TrafficReport {
 // catchUp takes the Cloud's lock and counts up to now. It returns what gives
 // the lock back.
 func (t *Traffic) catchUp() (unlock func()) {
-	t.cloud.mu.Lock()
+	t.account.mu.Lock()
 	if now := time.Now(); !t.ended {
 		t.advance(now)
-		t.enter(t.cloud.destination(t.target, t.at))
+		t.enter(t.account.destination(t.target, t.at))
 	}
-	return t.cloud.mu.Unlock
+	return t.account.mu.Unlock
 }
 
 // flow counts all traffic up to now. It is called, with the lock held, before
 // anything changes what is behind the load balancers.
-func (c *Cloud) flow(now time.Time) {
+func (c *core) flow(now time.Time) {
 	for _, t := range c.flows {
 		t.advance(now)
 	}
 }
 
 // flowNow is flow for changes that are no requests.
-func (c *Cloud) flowNow() { c.flow(time.Now()) }
+func (c *core) flowNow() { c.flow(time.Now()) }
 
 // advance counts up to now, one stretch without a change at a time.
 func (t *Traffic) advance(now time.Time) {
 	for t.at.Before(now) {
-		d := t.cloud.destination(t.target, t.at)
+		d := t.account.destination(t.target, t.at)
 		t.enter(d)
 		until := now
 		if d.next.After(t.at) && d.next.Before(now) {

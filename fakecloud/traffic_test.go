@@ -421,7 +421,7 @@ func TestStateIsASeed(t *testing.T) {
 		HealthCheckTemplates: []fakecloud.HealthCheckTemplate{{ID: "hct-1", Name: "check", Protocol: "HTTP", Path: "/up", Interval: 5}},
 		ClassicLoadBalancers: []fakecloud.ClassicLoadBalancer{{
 			ID: "lb-1", Name: "web", Servers: []fakecloud.BackendServer{{ID: "i-1", Type: "ecs", IP: "10.0.0.1", Weight: new(7)}},
-			Listeners: []fakecloud.ClassicListener{{Port: 80, GroupID: "rsp-1"}},
+			Listeners: []fakecloud.ClassicListener{{Port: 80, Protocol: "tcp", BackendPort: 80, GroupID: "rsp-1"}},
 		}},
 		VServerGroups: []fakecloud.VServerGroup{{
 			ID: "rsp-1", Name: "web", LoadBalancerID: "lb-1", Tags: map[string]string{"env": "prod"},
@@ -434,7 +434,9 @@ func TestStateIsASeed(t *testing.T) {
 		}},
 		VPCChannels: []fakecloud.VPCChannel{{
 			ID: "vc-1", Name: "web_1", InstanceID: "gw-1", Port: 80, MemberType: "ip", HealthCheck: true, Groups: []string{"blue"},
-			Members: []fakecloud.ChannelMember{{ID: "m-1", Host: "10.0.0.1", Port: 81, Weight: new(9), Group: "blue", Disabled: true}},
+			GroupSettings: map[string]map[string]any{"blue": {"member_group_id": "group-1"}},
+			More:          map[string]any{"vpc_health_config": map[string]any{"id": "check-1"}},
+			Members:       []fakecloud.ChannelMember{{ID: "m-1", Host: "10.0.0.1", Port: 81, Weight: new(9), Group: "blue", Disabled: true}},
 		}},
 	}
 	cloud := fakecloud.New()

@@ -73,7 +73,7 @@ func (a *admin) service(w http.ResponseWriter, r *http.Request) {
 	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path)} // the query may hold a signature
 	if req, ok := cloud.RequestByID(id); ok {
 		attrs = append(attrs,
-			slog.String("service", req.Service), slog.String("operation", req.Operation),
+			slog.String("account", req.Account), slog.String("service", req.Service), slog.String("operation", req.Operation),
 			slog.Int("status", req.Status), slog.String("code", req.Code), slog.String("request_id", id),
 			slog.Any("params", req.Params)) // secrets are masked
 	}
@@ -97,10 +97,16 @@ func (a *admin) requests(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *admin) seed(w http.ResponseWriter, r *http.Request) {
-	var s fakecloud.State
-	if a.read(w, r, &s) {
-		a.reply(w, http.StatusOK, map[string]any{"ids": a.current().Seed(s)})
+	b, ok := a.body(w, r)
+	if !ok {
+		return
 	}
+	s, err := readState(b)
+	if err != nil {
+		a.reply(w, http.StatusBadRequest, problem{err.Error()})
+		return
+	}
+	a.reply(w, http.StatusOK, map[string]any{"ids": a.current().Seed(s)})
 }
 
 // reset goes back to the start: what the files say, no requests, no jobs.
@@ -166,19 +172,6 @@ func (a *admin) faults(w http.ResponseWriter, r *http.Request) {
 func (a *admin) noFaults(w http.ResponseWriter, _ *http.Request) {
 	a.current().RemoveFaults()
 	a.reply(w, http.StatusOK, map[string]int{"injected": 0})
-}
-
-// read decodes a body, or answers that it cannot.
-func (a *admin) read(w http.ResponseWriter, r *http.Request, v any) bool {
-	b, ok := a.body(w, r)
-	if !ok {
-		return false
-	}
-	err := decode(b, v)
-	if err != nil {
-		a.reply(w, http.StatusBadRequest, problem{err.Error()})
-	}
-	return err == nil
 }
 
 func (a *admin) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {

@@ -23,6 +23,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/cloudlb/cloudlb/fakecloud"
@@ -48,11 +49,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	region := flags.String("region", "cn-hangzhou", "the region's name")
 	seed := flags.Uint64("seed", 0, "chooses the sequence of generated IDs")
 	speed := flags.Float64("speed", 1, "how many times faster jobs, locks and first health checks are done; time itself is not changed")
+	var without []fakecloud.Assumption
+	flags.Func("without", "names of assumptions to turn off, with commas between them", func(names string) error {
+		for name := range strings.SplitSeq(names, ",") {
+			a, err := fakecloud.ParseAssumption(name)
+			if err != nil {
+				return err
+			}
+			without = append(without, a)
+		}
+		return nil
+	})
+	assumptions := flags.Bool("assumptions", false, "print the assumptions and end")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
 	case err != nil:
 		return err
+	case *assumptions:
+		for _, a := range fakecloud.Assumptions() {
+			fmt.Fprintf(stdout, "%s\n    %s\n", a, a.Text())
+		}
+		return nil
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case !(*speed > 0):
@@ -65,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fakecloud.WithConfiguringWindow(faster(time.Second)),
 		fakecloud.WithMemberInitial(faster(2 * time.Second)),
 		fakecloud.WithMemberCheckDuration(faster(2 * time.Second)),
+		fakecloud.WithoutAssumption(without...),
 	}
 	var start fakecloud.State
 	if *seedFile != "" {
@@ -138,7 +157,10 @@ func serve(ctx context.Context, addr string, h http.Handler, region string, log 
 // readState decodes a seed. Misspelt names are mistakes.
 func readState(b []byte) (fakecloud.State, error) {
 	var s fakecloud.State
-	return s, decode(b, &s)
+	if err := decode(b, &s); err != nil {
+		return s, err
+	}
+	return s, s.Validate()
 }
 
 func decode(b []byte, v any) error {

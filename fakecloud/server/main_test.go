@@ -142,7 +142,7 @@ func TestServer(t *testing.T) {
 	}
 
 	var seeded struct{ IDs []string }
-	if status := get(t, "POST", url+"/_fakecloud/seed", `{"VPCChannels": [{"ID": "vc-1", "Members": [{"Host": "10.0.0.1"}]}]}`, &seeded); status != 200 || len(seeded.IDs) != 1 || seeded.IDs[0] != "vc-1" {
+	if status := get(t, "POST", url+"/_fakecloud/seed", `{"VPCChannels": [{"ID": "vc-1", "Members": [{"Host": "10.0.0.1"}]}], "Accounts": {"b": {"Pools": [{"ID": "pool-b"}]}}}`, &seeded); status != 200 || len(seeded.IDs) != 2 || seeded.IDs[1] != "pool-b" || seeded.IDs[0] != "vc-1" {
 		t.Errorf("seed: %d %+v", status, seeded)
 	}
 	if status := get(t, "POST", url+"/_fakecloud/reset", "", nil); status != 200 {
@@ -171,7 +171,7 @@ func TestServer(t *testing.T) {
 		t.Errorf("stopped with %v", err)
 	}
 	log := out.String()
-	for _, want := range []string{`"operation":"AddServersToServerGroup"`, `"request_id":"` + res.RequestID + `"`, `"status":200`, `"ServerGroupId":"sgp-1"`, `"msg":"stopped"`} {
+	for _, want := range []string{`"operation":"AddServersToServerGroup"`, `"account":"default"`, `"request_id":"` + res.RequestID + `"`, `"status":200`, `"ServerGroupId":"sgp-1"`, `"msg":"stopped"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s:\n%s", want, log)
 		}
@@ -199,6 +199,8 @@ func TestRoutesRefuse(t *testing.T) {
 		{"no JSON", "POST", "seed", "nonsense", 400},
 		{"misspelt", "POST", "seed", `{"ServerGroup": []}`, 400},
 		{"two values", "POST", "seed", `{} {}`, 400},
+		{"account's name", "POST", "seed", `{"Accounts": {"a b": {}}}`, 400},
+		{"accounts in an account", "POST", "seed", `{"Accounts": {"a": {"Accounts": {"b": {}}}}}`, 400},
 		{"impossible fault", "POST", "faults", `[{"Operation": "ListServerGroups", "Effect": "busy"}]`, 400},
 		{"duration", "POST", "faults", `[{"Effect": "hang", "After": "soon"}]`, 400},
 		{"effect", "POST", "faults", `[{"Effect": "explode"}]`, 400},
@@ -237,6 +239,8 @@ func TestFlags(t *testing.T) {
 		{"speed", []string{"-speed", "0"}, "-speed must be above 0"},
 		{"argument", []string{"start"}, `unexpected argument "start"`},
 		{"flag", []string{"-what"}, "not defined"},
+		{"assumptions", []string{"-assumptions"}, ""},
+		{"assumption", []string{"-without", "slb-add-together,sun-shines"}, `there is no assumption "sun-shines"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -246,5 +250,30 @@ func TestFlags(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestAssumptions(t *testing.T) {
+	t.Parallel()
+	var list strings.Builder
+	if err := run(t.Context(), []string{"-assumptions"}, &list, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range fakecloud.Assumptions() {
+		if !strings.Contains(list.String(), string(a)+"\n    "+a.Text()+"\n") {
+			t.Errorf("%s is not listed", a)
+		}
+	}
+	url, _, _ := start(t, "-without", "alb-unknown-jobs-left-out, slb-add-together")
+	cfg := fakecloud.New().Config()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	cfg.Endpoint, cfg.AllowHTTP, cfg.HTTPClient = url, true, &http.Client{Transport: transport}
+	lb, err := alb.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lb.ListAsynJobs(t.Context(), alb.ListAsynJobsRequest{JobIDs: []string{"unknown"}}); !errors.Is(err, cloudlb.ErrNotFound) {
+		t.Error(err)
 	}
 }
