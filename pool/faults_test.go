@@ -421,3 +421,44 @@ func TestLockLost(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelledWhileWaiting: the context ends between a call and its effect. The
+// member is not said to be untouched.
+func TestCancelledWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		mem := mempool.New(mempool.WithServers("i-1:80"), mempool.WithDurations(0, 3*time.Second, 0), mempool.WithHook(func(c mempool.Call) {
+			if c.Op == mempool.SetWeight {
+				cancel()
+			}
+		}))
+		r, err := pool.New(mem).SetWeight(ctx, pool.Weighted("i-1", 80, 7))
+		if !errors.Is(err, context.Canceled) || r.Count(pool.Unclear) != 1 {
+			t.Errorf("%v\n%s", err, r)
+		}
+	})
+}
+
+// TestGoneWhileAwaited: somebody removes what was added before it is in service.
+func TestGoneWhileAwaited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := mempool.New(mempool.WithServers("i-1:80"), mempool.WithChecking(time.Minute))
+		p := pool.New(mem)
+		time.AfterFunc(10*time.Second, func() {
+			mem.Edit(func(ms []driver.Member) []driver.Member {
+				return slices.DeleteFunc(ms, func(m driver.Member) bool { return m.Server == "i-2" })
+			})
+		})
+		start := time.Now()
+		r, err := p.Replace(t.Context(), []pool.Key{key("i-1")}, servers(2, 2), pool.PlanOptions{})
+		if !errors.Is(err, pool.ErrDrift) || time.Since(start) > 2*time.Minute {
+			t.Errorf("after %s: %v\n%s", time.Since(start), err, r)
+		}
+		if d := cmp.Diff(map[string]int{"i-1:80": 100}, weights(t, p)); d != "" {
+			t.Error(d)
+		}
+	})
+}

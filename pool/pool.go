@@ -126,8 +126,9 @@ func InService(d Description, m Member) bool {
 // prefix them if several accounts share a Locker.
 type Locker interface {
 	// Lock waits for its turn, until ctx ends. held is derived from ctx and
-	// ends early when the turn is lost, for example with the session of a
-	// lease; unlock gives the turn back.
+	// ends early, with the cause ErrLockLost, when the turn is lost, for example
+	// with the session of a lease. unlock gives the turn back; until then it goes
+	// on, also when ctx has ended: weights are given back after that.
 	Lock(ctx context.Context, key string) (held context.Context, unlock func(), err error)
 }
 

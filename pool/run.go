@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
@@ -258,8 +257,8 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		if err != nil {
 			return sent, r.giveUp(left, err)
 		}
-		res, err := r.send(ctx, left)
-		if e, ok := errors.AsType[*cloudlb.Error](err); ok && e.Outcome == cloudlb.OutcomeNotSent {
+		res, accepted, err := r.send(ctx, left)
+		if e, ok := errors.AsType[*cloudlb.Error](err); ok && e.Outcome == cloudlb.OutcomeNotSent && !accepted {
 			return sent, r.giveUp(left, err)
 		}
 		sent = true
@@ -272,13 +271,14 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 			r.event(Changed, keysOf(slices.Concat(left.Members, left.Out)), nil, "%s %s", left.Do, count(len(left.Members)+len(left.Out), "member"))
 			return sent, nil
 		}
+		waiting := accepted && err != nil
 		if err == nil {
 			err = r.refused(res.Failed)
 		}
 		if ctx.Err() != nil {
 			return sent, r.giveUp(left, err)
 		}
-		again := repeatable(err)
+		again := repeatable(err) || waiting && !errors.Is(err, cloudlb.ErrJobFailed)
 		if errors.Is(err, cloudlb.ErrJobFailed) && fresh == "" {
 			fresh, again = rand.Text(), true // with the old token the service would only speak of the failed job
 		}
@@ -322,19 +322,20 @@ func (r *run) missing(s *Step) {
 	}
 }
 
-// send makes one call while it has the turn of what the service locks.
-func (r *run) send(ctx context.Context, s Step) (driver.Result, error) {
+// send makes one call while it has the turn of what the service locks, and waits
+// until it is carried out. With accepted an error is one of waiting: the call
+// itself was good.
+func (r *run) send(ctx context.Context, s Step) (res driver.Result, accepted bool, err error) {
 	ctx, unlock, err := r.p.lock(ctx, "write "+r.d.LockKey)
 	if err != nil {
-		return driver.Result{}, &cloudlb.Error{Service: r.d.Service, Operation: string(s.Do), Outcome: cloudlb.OutcomeNotSent, Err: err}
+		return res, false, &cloudlb.Error{Service: r.d.Service, Operation: string(s.Do), Outcome: cloudlb.OutcomeNotSent, Err: err}
 	}
 	defer unlock()
 	r.ledger.Calls++
-	res, err := r.p.drv.Change(ctx, s.change())
-	if err != nil {
-		return res, err
+	if res, err = r.p.drv.Change(ctx, s.change()); err != nil {
+		return res, false, err
 	}
-	return res, r.p.drv.Wait(ctx, res.Ticket)
+	return res, true, r.p.drv.Wait(ctx, res.Ticket)
 }
 
 // repeatable reports errors after which the pool may or may not have changed,
@@ -438,6 +439,7 @@ func (r *run) await(ctx context.Context, specs []Spec, within time.Duration) err
 	var left []Key
 	var why error
 	probed := make(map[Key]bool)
+	start := time.Now()
 	check := func(ctx context.Context) (bool, error) {
 		if err := r.look(ctx, !r.ignore); err != nil {
 			return false, err
@@ -447,7 +449,9 @@ func (r *run) await(ctx context.Context, specs []Spec, within time.Duration) err
 		for _, s := range specs {
 			m, ok := r.seen.present(s.Key)
 			switch {
-			case !ok:
+			case !ok && time.Since(start) > r.p.visible:
+				return false, fmt.Errorf("%w: %s is gone", ErrDrift, s.Key)
+			case !ok: // or the list lags
 				left, why = append(left, s.Key), fmt.Errorf("%w: %s is gone", ErrDrift, s.Key)
 			case m.Phase == driver.Disabled:
 				return false, fmt.Errorf("%w: %s is disabled: it does not come into service by itself", ErrNotInService, s.Key)
@@ -500,16 +504,7 @@ func (r *run) serves(m Member) bool {
 // probeAll asks the caller's probe about members, several at a time.
 func (r *run) probeAll(ctx context.Context, members []Member) map[*Member]error {
 	errs := make([]error, len(members))
-	var wg sync.WaitGroup
-	turns := make(chan struct{}, mostProbes)
-	for i := range members {
-		turns <- struct{}{}
-		wg.Go(func() {
-			errs[i] = r.p.probe(ctx, members[i])
-			<-turns
-		})
-	}
-	wg.Wait()
+	atOnce(len(members), mostProbes, func(i int) { errs[i] = r.p.probe(ctx, members[i]) })
 	results := make(map[*Member]error, len(members))
 	for i := range members {
 		results[&members[i]] = errs[i]
