@@ -24,7 +24,9 @@ type Config struct {
 	// HTTPClient carries the requests: proxy, private CA, connection limits.
 	// It is copied. Redirects are never followed, whatever it says. Default: a
 	// client of its own with time-outs for dialling (10s), the TLS handshake
-	// (10s) and idle connections (90s), with the proxy from the environment.
+	// (10s) and idle connections (90s), with the proxy from the environment. It
+	// has at most 16 connections and requests under way; further calls wait in
+	// order of arrival. A Transport given here has its own limits instead.
 	HTTPClient *http.Client
 	// Retry says how long calls keep trying; the zero value is the default.
 	Retry RetryPolicy

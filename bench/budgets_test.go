@@ -14,7 +14,7 @@ import (
 // The budgets that do not depend on the machine. Times are in RESULTS.md.
 const (
 	maxAllocations = 50        // over a bare POST of the same bytes
-	maxGrowth      = 8         // more for the most servers than for 2: a map, and a text that doubles
+	maxGrowth      = 5         // more for the most servers than for 2: the map of the duplicate check
 	maxModules     = 4         // linked, beside the standard library
 	maxBinary      = 1_750_000 // bytes over a bare net/http program; the design's is 1,200,000, see README.md
 )

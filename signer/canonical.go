@@ -21,6 +21,7 @@ import (
 type canonical struct {
 	text   []byte  // canonical request, then string to sign
 	params []param // query
+	sorted []*param
 	fields []field // headers to sign
 	signed span    // SignedHeaders within text
 	key    []byte  // signing key
@@ -57,9 +58,10 @@ func (c *canonical) release() {
 	}
 	clear(c.text)
 	clear(c.params)
+	clear(c.sorted)
 	clear(c.fields)
 	clear(c.key)
-	c.text, c.params, c.fields, c.key = c.text[:0], c.params[:0], c.fields[:0], c.key[:0]
+	c.text, c.params, c.sorted, c.fields, c.key = c.text[:0], c.params[:0], c.sorted[:0], c.fields[:0], c.key[:0]
 	c.out.Reset()
 	c.header, c.values = nil, nil
 	pool.Put(c)
@@ -126,8 +128,11 @@ func (c *canonical) appendQuery(raw string) error {
 		c.params = append(c.params, param{name, value, plain(name) && plain(value)})
 	}
 	// Linear where the caller has sorted them, as our encoders do.
-	slices.SortFunc(c.params, compareParams)
-	for i, p := range c.params {
+	for i := range c.params {
+		c.sorted = append(c.sorted, &c.params[i])
+	}
+	slices.SortFunc(c.sorted, compareParams)
+	for i, p := range c.sorted {
 		if i > 0 {
 			c.text = append(c.text, '&')
 		}
@@ -144,7 +149,7 @@ func (c *canonical) appendQuery(raw string) error {
 	return nil
 }
 
-func compareParams(a, b param) int {
+func compareParams(a, b *param) int {
 	compare := compareDecoded
 	if a.plain && b.plain {
 		compare = strings.Compare

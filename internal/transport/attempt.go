@@ -62,7 +62,7 @@ func (a attempts) RoundTrip(outer *http.Request) (*http.Response, error) {
 	return &resp, nil
 }
 
-// attempt is one turn: limiter, credentials, sign, send, read, classify.
+// attempt is one turn: limiter, slot, credentials, sign, send, read, classify.
 func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 	c, ctx := call.client, call.ctx
 	if err := c.limiter.Wait(ctx, c.service.Name, c.region, call.op.Name, call.op.Budget); err != nil {
@@ -73,6 +73,10 @@ func (call *Call) attempt(outer *http.Request) *cloudlb.Error {
 		}
 		return e
 	}
+	if err := c.slots.take(ctx); err != nil {
+		return call.notSent(err, "waiting for a connection")
+	}
+	defer c.slots.release()
 	cred, err := c.keys(ctx)
 	if err != nil {
 		e := call.notSent(err, "getting credentials")

@@ -19,8 +19,9 @@ func (call *Call) reply(ctx, attemptCtx context.Context, resp *http.Response) *c
 		e.Err = fmt.Errorf(format, args...)
 		return e
 	}
-	body, err := readReply(resp)
-	if err != nil {
+	a := answerPool.Get().(*answer)
+	defer a.release()
+	if err := a.readReply(resp); err != nil {
 		if ended := call.ended(ctx, attemptCtx); ended != nil {
 			ended.StatusCode, ended.RequestID = resp.StatusCode, requestID
 			return ended
@@ -28,7 +29,7 @@ func (call *Call) reply(ctx, attemptCtx context.Context, resp *http.Response) *c
 		return broken("reading the reply: %w", withoutURL(err))
 	}
 	call.meta.RequestID, call.meta.StatusCode = requestID, resp.StatusCode
-	switch text := bytes.TrimSpace(body); {
+	switch text := bytes.TrimSpace(a.b); {
 	case len(text) == 0 && call.op.NoReply:
 		return nil
 	case isMarkup(resp.Header):
@@ -42,7 +43,7 @@ func (call *Call) reply(ctx, attemptCtx context.Context, resp *http.Response) *c
 	case text[0] != '{':
 		return broken("the reply is not a JSON object: is the endpoint %s right, or does a proxy answer?", call.client.host)
 	}
-	if err := call.client.service.Decode(body, call.out); err != nil {
+	if err := call.client.service.Decode(a.b, call.out); err != nil {
 		reflect.ValueOf(call.out).Elem().SetZero() // half a reply is none
 		return broken("the reply is not what the service documents: %w", err)
 	}
@@ -67,8 +68,10 @@ func (call *Call) refusal(resp *http.Response) *cloudlb.Error {
 		e.Hint = "check the Endpoint and the proxy"
 		return e
 	}
-	body, cut := readError(resp)
-	e, action := call.errorReply(resp.StatusCode, resp.Header, body)
+	a := answerPool.Get().(*answer)
+	defer a.release()
+	cut := a.readError(resp)
+	e, action := call.errorReply(resp.StatusCode, resp.Header, a.b)
 	if cut && e.Code == "" {
 		e.Class = cloudlb.ClassUnavailable // which error it was is lost: the network failed
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -32,11 +33,10 @@ func (call *Call) httpRequest(ctx context.Context, u *url.URL) *http.Request {
 		Method: call.op.Method, URL: u, Host: call.client.host, Header: h.Map,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	if body := call.Request.Body; len(body) > 0 {
-		req.Body = call.bodies.reader(body)
-		req.ContentLength = int64(len(body))
-		// For a pooled connection that is dead before a byte is written.
-		req.GetBody = func() (io.ReadCloser, error) { return call.bodies.reader(body), nil }
+	if n := len(call.Request.Body); n > 0 {
+		req.GetBody = call.body() // again for a pooled connection that is dead before a byte is written
+		req.Body, _ = req.GetBody()
+		req.ContentLength = int64(n)
 	}
 	return req.WithContext(httptrace.WithClientTrace(ctx, call.trace.hooks()))
 }
@@ -60,6 +60,22 @@ func (t *trace) hooks() *httptrace.ClientTrace {
 }
 
 func (t *trace) neverConnected() bool { return t.asked.Load() && !t.connected.Load() }
+
+// mostCopied is what net/http writes at once.
+const mostCopied = 4 << 10
+
+// body opens the encoded body for a connection, which may read it after the
+// call has ended. A short one is a copy in a reader that net/http knows, so that
+// headers and body leave in one write. A long one is read from the call's
+// buffer, which is kept until the body is closed.
+func (call *Call) body() func() (io.ReadCloser, error) {
+	b := call.Request.Body
+	if len(b) > mostCopied {
+		return func() (io.ReadCloser, error) { return call.bodies.reader(b), nil }
+	}
+	b = bytes.Clone(b)
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
 
 // openBodies counts the request bodies that a connection may still read.
 type openBodies struct{ n atomic.Int32 }

@@ -1,13 +1,14 @@
 // Package transport is the one way a call travels:
 //
-//	validate -> client token -> [ limiter -> credentials -> sign -> send ->
-//	read -> classify ] -> decode
+//	validate -> client token -> [ limiter -> slot -> credentials -> sign ->
+//	send -> read -> classify ] -> decode
 //
 // The part in brackets is one attempt, repeated as again.go decides;
 // go-retryablehttp carries the loop. Where each step is:
 //
 //	transport.go  the client and the call: validate, token, begin and end
 //	attempt.go    the order of one attempt
+//	httpclient.go the connections, and the slots for them
 //	keys.go       credentials
 //	send.go       the HTTP request
 //	reply.go      reading answers, good and bad; read.go: within bounds
@@ -95,6 +96,7 @@ type Request struct {
 	Path        []byte // percent-encoded, "/..."
 	Query       []byte // percent-encoded
 	Body        []byte
+	Text        []byte // scratch, for text that goes into one of them
 	ContentType string
 	Project     string // Huawei Cloud: of the path and a header
 	Product     string // Huawei Cloud APIG: of the path
@@ -125,6 +127,7 @@ type Client struct {
 	keys      func(context.Context) (cloudlb.Credentials, error) // funcs: fmt looks into everything else
 	newKeys   func(context.Context, cloudlb.Credentials) (cloudlb.Credentials, error)
 	base      http.RoundTripper
+	slots     slots
 	loop      retryablehttp.Client
 	retry     cloudlb.RetryPolicy
 	limiter   *cloudlb.Limiter
@@ -167,13 +170,13 @@ func New(cfg cloudlb.Config, service Service, hostOf func(region string) string,
 		scheme:    scheme,
 		host:      host,
 		keys:      cfg.Credentials.Credentials,
-		base:      baseTransport(cfg.HTTPClient),
 		retry:     resolvePolicy(cfg.Retry, cfg.HTTPClient),
 		limiter:   cfg.Limiter,
 		log:       logger{cfg.Logger},
 		hooks:     cfg.Hooks,
 		userAgent: userAgent(cfg.UserAgent),
 	}
+	c.base, c.slots = baseTransport(cfg.HTTPClient)
 	if c.limiter == nil {
 		c.limiter = cloudlb.NewLimiter()
 	}
@@ -282,7 +285,7 @@ func (c *Client) Begin(op *Operation, opts []cloudlb.CallOption) *Call {
 		}
 	}
 	call.buffers = bufferPool.Get().(*buffers)
-	call.Request = Request{Path: call.buffers.path[:0], Query: call.buffers.query[:0], Body: call.buffers.body[:0]}
+	call.Request = Request{Path: call.buffers.path[:0], Query: call.buffers.query[:0], Body: call.buffers.body[:0], Text: call.buffers.text[:0]}
 	return call
 }
 
@@ -385,7 +388,7 @@ func (call *Call) url() *url.URL {
 
 // buffers are what a call encodes into. They go back to the pool when neither
 // the call nor a connection can still read them.
-type buffers struct{ path, query, body []byte }
+type buffers struct{ path, query, body, text []byte }
 
 var bufferPool = sync.Pool{New: func() any {
 	return &buffers{path: make([]byte, 0, 256), query: make([]byte, 0, 1024), body: make([]byte, 0, 2048)}
@@ -399,9 +402,10 @@ func (call *Call) release() {
 		return
 	}
 	call.buffers = nil
-	if call.bodies.open() || cap(call.Request.Body) > mostPooled || cap(call.Request.Query) > mostPooled {
+	r := &call.Request
+	if call.bodies.open() || max(cap(r.Query), cap(r.Body), cap(r.Text)) > mostPooled {
 		return
 	}
-	b.path, b.query, b.body = call.Request.Path, call.Request.Query, call.Request.Body
+	b.path, b.query, b.body, b.text = r.Path, r.Query, r.Body, r.Text
 	bufferPool.Put(b)
 }

@@ -12,17 +12,22 @@ import (
 // Decode reads a JSON value into v. Unknown members, repeated members and
 // broken UTF-8 are not errors: a reply is read for what it says.
 func Decode(b []byte, v any) error {
-	return json.Unmarshal(b, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return json.Unmarshal(b, v, lenient)
 }
 
 // DecodeLoose is Decode for the classic SLB, which writes numbers and booleans
 // as strings now and then and is not sure about the case of its names.
 func DecodeLoose(b []byte, v any) error {
-	return json.Unmarshal(b, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
-		json.MatchCaseInsensitiveNames(true), json.WithUnmarshalers(loose))
+	return json.Unmarshal(b, v, loose)
 }
 
-var loose = json.JoinUnmarshalers(
+// The options, joined once and not at every call.
+var (
+	lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	loose   = json.JoinOptions(lenient, json.MatchCaseInsensitiveNames(true), json.WithUnmarshalers(looseTypes))
+)
+
+var looseTypes = json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(func(d *jsontext.Decoder, n *int) error {
 		v, err := looseInt(d)
 		*n = int(v)
@@ -79,34 +84,57 @@ func AppendString[T ~string](b []byte, s T) []byte {
 // member, {"BackendServer": [...]}. It takes the bare list, null and the string
 // form of the list as well.
 func DecodeWrapped[T any](b []byte, member string, list *[]T) error {
-	switch jsontext.Value(b).Kind() {
-	case 'n':
-		*list = nil
-		return nil
-	case '"':
-		var text string
-		if err := json.Unmarshal(b, &text); err != nil {
-			return err
-		}
-		if text == "" {
-			*list = nil
-			return nil
-		}
-		return DecodeLoose([]byte(text), list)
+	return DecodeLoose(b, &wrapped[T]{member, list})
+}
+
+type wrapped[T any] struct {
+	member string
+	list   *[]T
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom: the list is decoded where
+// it stands.
+func (w *wrapped[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	switch d.PeekKind() {
 	case '{':
-		var wrapper map[string]jsontext.Value
-		if err := DecodeLoose(b, &wrapper); err != nil {
+		return w.object(d)
+	case '"':
+		text, err := d.ReadToken()
+		if err != nil {
 			return err
 		}
-		inner, ok := wrapper[member]
-		if !ok {
-			*list = nil
+		*w.list = nil
+		if text.String() == "" {
 			return nil
 		}
-		return DecodeLoose(inner, list)
+		return DecodeLoose([]byte(text.String()), w.list)
 	default:
-		return DecodeLoose(b, list)
+		return json.UnmarshalDecode(d, w.list)
 	}
+}
+
+// object reads the member of that very name; a repeated one replaces the list.
+func (w *wrapped[T]) object(d *jsontext.Decoder) error {
+	*w.list = nil
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if name.String() != w.member {
+			err = d.SkipValue()
+		} else {
+			err = json.UnmarshalDecode(d, w.list)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 // EncodeWrapped is the inverse of DecodeWrapped.

@@ -17,16 +17,16 @@ type Values struct {
 	prefix [96]byte // of the object at hand, "Servers.12."
 	n      int
 	form   bool // a space is "+", not "%20"
-	text   []byte
+	text   *[]byte
 }
 
 // Query returns the Values of the request's query.
-func Query(r *transport.Request) Values { return Values{out: &r.Query} }
+func Query(r *transport.Request) Values { return Values{out: &r.Query, text: &r.Text} }
 
 // Form returns the Values of the request's body.
 func Form(r *transport.Request) Values {
 	r.ContentType = "application/x-www-form-urlencoded"
-	return Values{out: &r.Body, form: true}
+	return Values{out: &r.Body, text: &r.Text, form: true}
 }
 
 // Enter goes into element i of the list name, counted from 0 here and from 1 on
@@ -98,10 +98,10 @@ func (v *Values) IntItem(name string, i int, value int64) {
 
 // JSON starts a parameter that carries JSON text: append the JSON to what it
 // returns and hand it to EndJSON.
-func (v *Values) JSON() []byte { return v.text[:0] }
+func (v *Values) JSON() []byte { return (*v.text)[:0] }
 
 // EndJSON appends the parameter.
 func (v *Values) EndJSON(name string, text []byte) {
-	v.text = text
+	*v.text = text
 	*v.out = wire.AppendEscaped(v.key(name), text)
 }
