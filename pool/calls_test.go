@@ -65,11 +65,9 @@ func leastCalls(t *testing.T, p *pool.Pool, n int, spec func(int) pool.Spec, cal
 		}
 		want := 0
 		for _, v := range verbs {
-			least := n
+			least := min(n, 1)
 			if v.Most > 0 {
 				least = (n + v.Most - 1) / v.Most
-			} else {
-				least = min(n, 1)
 			}
 			if got := calls(v.Operation) - before[v.Operation]; got != least {
 				t.Errorf("%s of %d: %d calls of %s, want %d", what, n, got, v.Operation, least)

@@ -39,24 +39,38 @@ func TestApplyWhenCallsFail(t *testing.T) {
 		{name: "lost reply of add", faults: []mempool.Fault{{Op: mempool.Add, After: true}}, calls: all},
 		{name: "lost reply of set-weight", faults: []mempool.Fault{{Op: mempool.SetWeight, After: true}}, calls: all},
 		{name: "lost reply of remove", faults: []mempool.Fault{{Op: mempool.Remove, After: true}}, calls: all},
-		{name: "lost request", faults: []mempool.Fault{{Op: mempool.Add, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown}}},
-			calls: []string{"add 2", "add 2", "set-weight 2", "remove 2"}},
-		{name: "lost again and again", faults: []mempool.Fault{{Op: mempool.Add, Times: -1, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown}}},
+		{
+			name: "lost request", faults: []mempool.Fault{{Op: mempool.Add, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown}}},
+			calls: []string{"add 2", "add 2", "set-weight 2", "remove 2"},
+		},
+		{
+			name: "lost again and again", faults: []mempool.Fault{{Op: mempool.Add, Times: -1, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown}}},
 			calls: []string{"add 2", "add 2", "add 2", "add 2"}, wantErr: cloudlb.ErrUnavailable,
-			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Incomplete, "i-4:80": pool.Incomplete}},
-		{name: "rejected", faults: []mempool.Fault{{Op: mempool.Add, Err: rejected}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrInvalid,
-			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Incomplete, "i-4:80": pool.Incomplete}},
-		{name: "one member refused", faults: []mempool.Fault{{Op: mempool.Add, Only: []driver.Key{key("i-4")}, Err: rejected}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrInvalid,
-			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Done, "i-4:80": pool.Incomplete}},
-		{name: "one member not done, once", faults: []mempool.Fault{{Op: mempool.Add, Only: []driver.Key{key("i-4")}, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable}}},
-			calls: []string{"add 2", "add 1", "set-weight 2", "remove 2"}},
+			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Incomplete, "i-4:80": pool.Incomplete},
+		},
+		{
+			name: "rejected", faults: []mempool.Fault{{Op: mempool.Add, Err: rejected}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrInvalid,
+			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Incomplete, "i-4:80": pool.Incomplete},
+		},
+		{
+			name: "one member refused", faults: []mempool.Fault{{Op: mempool.Add, Only: []driver.Key{key("i-4")}, Err: rejected}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrInvalid,
+			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Done, "i-4:80": pool.Incomplete},
+		},
+		{
+			name: "one member not done, once", faults: []mempool.Fault{{Op: mempool.Add, Only: []driver.Key{key("i-4")}, Err: &cloudlb.Error{Class: cloudlb.ClassUnavailable}}},
+			calls: []string{"add 2", "add 1", "set-weight 2", "remove 2"},
+		},
 		{name: "job failed after it had its effect", faults: []mempool.Fault{{Op: mempool.Wait, Err: jobFailed, After: true}}, calls: all},
 		{name: "waiting was given up", faults: []mempool.Fault{{Op: mempool.Wait, Err: unfinished}}, calls: all},
 		{name: "pool cannot be read before", faults: []mempool.Fault{{Op: mempool.Health}}, wantErr: cloudlb.ErrUnavailable},
-		{name: "pool cannot be read after", faults: []mempool.Fault{{Op: mempool.Health, Skip: 1, Times: -1}, {Op: mempool.Members, Times: -1}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrUnavailable,
-			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Unclear, "i-4:80": pool.Unclear}},
-		{name: "drained and not removed", faults: []mempool.Fault{{Op: mempool.Remove, Err: rejected}}, calls: all, wantErr: cloudlb.ErrInvalid,
-			entries: map[string]pool.Outcome{"i-1:80": pool.Incomplete, "i-2:80": pool.Incomplete, "i-3:80": pool.Done, "i-4:80": pool.Done}},
+		{
+			name: "pool cannot be read after", faults: []mempool.Fault{{Op: mempool.Health, Skip: 1, Times: -1}, {Op: mempool.Members, Times: -1}}, calls: []string{"add 2"}, wantErr: cloudlb.ErrUnavailable,
+			entries: map[string]pool.Outcome{"i-1:80": pool.NotAttempted, "i-2:80": pool.NotAttempted, "i-3:80": pool.Unclear, "i-4:80": pool.Unclear},
+		},
+		{
+			name: "drained and not removed", faults: []mempool.Fault{{Op: mempool.Remove, Err: rejected}}, calls: all, wantErr: cloudlb.ErrInvalid,
+			entries: map[string]pool.Outcome{"i-1:80": pool.Incomplete, "i-2:80": pool.Incomplete, "i-3:80": pool.Done, "i-4:80": pool.Done},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -177,9 +191,11 @@ func TestApplyIsSafe(t *testing.T) {
 			}
 			least = opts.MinInService
 			for range r.IntN(4) {
-				mem.Inject(mempool.Fault{Skip: r.IntN(4), After: r.IntN(2) == 0, Times: 1 + r.IntN(2), Err: []error{nil,
+				mem.Inject(mempool.Fault{Skip: r.IntN(4), After: r.IntN(2) == 0, Times: 1 + r.IntN(2), Err: []error{
+					nil,
 					&cloudlb.Error{Class: cloudlb.ClassUnavailable, Outcome: cloudlb.OutcomeUnknown},
-					&cloudlb.Error{Class: cloudlb.ClassThrottled, Outcome: cloudlb.OutcomeRejected}}[r.IntN(3)]})
+					&cloudlb.Error{Class: cloudlb.ClassThrottled, Outcome: cloudlb.OutcomeRejected},
+				}[r.IntN(3)]})
 			}
 			var last error
 			for range 20 {
@@ -187,7 +203,7 @@ func TestApplyIsSafe(t *testing.T) {
 					break
 				}
 				ctx = t.Context()
-				time.Sleep(2 * time.Second) // the services' clients wait for a busy pool, mempool's do not
+				<-time.After(2 * time.Second) // the services' clients wait for a busy pool, mempool's do not
 			}
 			if last != nil {
 				t.Fatalf("seed %d: %v\n%s", seed, last, plan)
@@ -258,14 +274,20 @@ func TestApplyAmongOthers(t *testing.T) {
 		second error // of applying again
 	}{
 		{name: "the member to remove is gone", at: mempool.Remove, they: gone("i-1"), want: map[string]int{"i-2:80": 50, "i-3:80": 100}},
-		{name: "the member to add is there", at: mempool.Add, they: edit(func(ms []driver.Member) []driver.Member { return append(ms, member("i-3", 100, "")) }),
-			want: map[string]int{"i-2:80": 50, "i-3:80": 100}},
+		{
+			name: "the member to add is there", at: mempool.Add, they: edit(func(ms []driver.Member) []driver.Member { return append(ms, member("i-3", 100, "")) }),
+			want: map[string]int{"i-2:80": 50, "i-3:80": 100},
+		},
 		{name: "the member to reweight is gone", at: mempool.SetWeight, they: gone("i-2"), err: pool.ErrDrift, drift: "", want: map[string]int{"i-3:80": 100}, second: pool.ErrDrift},
 		{name: "a weight is changed after us", at: mempool.Remove, they: set("i-2", 7), err: pool.ErrDrift, drift: "i-2:80 at weight 7, not 50", want: map[string]int{"i-2:80": 7, "i-3:80": 100}},
-		{name: "somebody appears", at: mempool.Remove, they: edit(func(ms []driver.Member) []driver.Member { return append(ms, member("i-9", 1, "")) }),
-			drift: "i-9:80 appeared", want: map[string]int{"i-2:80": 50, "i-3:80": 100, "i-9:80": 1}},
-		{name: "others go down", at: mempool.SetWeight, they: set("i-3", 0), opts: pool.PlanOptions{MinInService: 2}, err: pool.ErrMinInService,
-			want: map[string]int{"i-1:80": 100, "i-2:80": 100, "i-3:80": 0}, second: pool.ErrMinInService},
+		{
+			name: "somebody appears", at: mempool.Remove, they: edit(func(ms []driver.Member) []driver.Member { return append(ms, member("i-9", 1, "")) }),
+			drift: "i-9:80 appeared", want: map[string]int{"i-2:80": 50, "i-3:80": 100, "i-9:80": 1},
+		},
+		{
+			name: "others go down", at: mempool.SetWeight, they: set("i-3", 0), opts: pool.PlanOptions{MinInService: 2}, err: pool.ErrMinInService,
+			want: map[string]int{"i-1:80": 100, "i-2:80": 100, "i-3:80": 0}, second: pool.ErrMinInService,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -307,7 +329,7 @@ func TestStaleReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := mempool.New(mempool.WithServers("i-1:80", "i-2:80"))
 		mem.SetLag(8 * time.Second)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		p := pool.New(mem)
 		r, err := p.Replace(t.Context(), []pool.Key{key("i-1")}, servers(3, 3), pool.PlanOptions{MinInService: 2})
 		if err != nil {

@@ -96,7 +96,7 @@ func exchange(t *testing.T, s service, seed uint64) {
 	drv, target := s.make(t, cloud, cloud.Config(), old...)
 	p := pool.New(drv)
 	traffic := cloud.Traffic(target, 20, fakecloud.WithRequestDuration(3*time.Second))
-	time.Sleep(time.Minute) // members that were seeded are healthy
+	<-time.After(time.Minute) // members that were seeded are healthy
 	opts := pool.PlanOptions{MinInService: n - 1, Drain: 5 * time.Second}
 	plan, err := p.Plan(t.Context(), desired, opts)
 	if err != nil {
@@ -113,7 +113,7 @@ func exchange(t *testing.T, s service, seed uint64) {
 		if report, err = p.Apply(t.Context(), plan); err == nil {
 			break
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, report)
@@ -121,7 +121,7 @@ func exchange(t *testing.T, s service, seed uint64) {
 	for _, m := range old {
 		traffic.Stopped(m.Server)
 	}
-	time.Sleep(time.Minute)
+	<-time.After(time.Minute)
 	if least := stop(); least < opts.MinInService {
 		t.Errorf("%d members in service, want %d", least, opts.MinInService)
 	}
@@ -141,7 +141,7 @@ func TestNaiveExchangeLoses(t *testing.T) {
 				drv, target := s.make(t, cloud, cloud.Config(), s.spec(1), s.spec(2))
 				p := pool.New(drv)
 				traffic := cloud.Traffic(target, 20, fakecloud.WithRequestDuration(3*time.Second))
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				if r, err := p.Remove(t.Context(), s.spec(1).Key, s.spec(2).Key); err != nil {
 					t.Fatal(err, r)
 				}
@@ -150,7 +150,7 @@ func TestNaiveExchangeLoses(t *testing.T) {
 				if r, err := p.Add(t.Context(), s.spec(3), s.spec(4)); err != nil {
 					t.Fatal(err, r)
 				}
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				if res := traffic.Report(); res.Lost() == 0 {
 					t.Error("nothing lost: ", res)
 				}

@@ -11,6 +11,7 @@ package driver
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,11 +144,11 @@ func ParseKey(s string) (Key, error) {
 		return Key{}, &cloudlb.ValidationError{Problems: []cloudlb.Problem{{Field: "key", Message: strconv.Quote(s) + " " + why + `; write "i-1:80", "10.0.0.1:80" or "eni-1(10.0.0.2):80"`}}}
 	}
 	var k Key
-	host, port := s, ""
+	host := s
 	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 || strings.HasSuffix(s, ")") || strings.Contains(s, "):") {
 		if at := strings.LastIndexByte(s, ':'); at > strings.LastIndexAny(s, ")]") {
-			host, port = s[:at], s[at+1:]
-			n, err := strconv.Atoi(port)
+			host = s[:at]
+			n, err := strconv.Atoi(s[at+1:])
 			if err != nil || n < 1 || n > 65535 {
 				return invalid("has no port from 1 to 65535 after the colon")
 			}
@@ -230,12 +231,7 @@ func (m Member) Is(k Key) bool {
 	if k.Server == m.Server {
 		return k.Address == "" || k.Address == m.Address || k.Address == k.Server
 	}
-	for _, a := range m.Aliases {
-		if a == k.Server {
-			return k.Address == "" || k.Address == m.Address
-		}
-	}
-	return false
+	return slices.Contains(m.Aliases, k.Server) && (k.Address == "" || k.Address == m.Address)
 }
 
 // Phase is how far the last change of a member has come.
