@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/pool/driver"
 )
 
 const (
@@ -124,7 +125,7 @@ func (p *Pool) Drain(ctx context.Context, o Drain) (*Drained, error) {
 	finish := func(err error) error {
 		finished = true
 		if err != nil && !o.KeepOut {
-			err = errors.Join(err, r.giveBack(turn, o.RestoreTimeout, held, unsure(err)))
+			err = errors.Join(err, r.giveBack(turn, o.RestoreTimeout, held, unsure(turn, err)))
 		}
 		r.conclude(err, func(m *Member, there bool) bool {
 			if o.Remove {
@@ -206,7 +207,7 @@ func (r *run) drainOut(ctx context.Context, members []Member, held []held, o Dra
 	for i, m := range members {
 		specs[i] = m.Spec()
 	}
-	return r.carryOut(ctx, r.split("remove", specs), 0)
+	return r.carryOut(ctx, r.split(driver.Remove, specs), 0)
 }
 
 // drain waits until members that get no new requests have none: for a time, or
@@ -253,7 +254,7 @@ func (r *run) drain(ctx context.Context, members []Member, longest time.Duration
 // isOut reports whether a member is as takeOut leaves it.
 func (r *run) isOut(m Member) bool {
 	if r.d.Disable.Exists() {
-		return m.Phase == "disabled"
+		return m.Phase == driver.Disabled
 	}
 	return m.Weight == 0
 }
@@ -305,12 +306,37 @@ func (p *Pool) Restore(ctx context.Context, drained *Drained) (*Report, error) {
 	}
 	lines := make([]Line, len(drained.Members))
 	held := make([]held, len(drained.Members))
-	before := make(map[Key]held_, len(held))
-	_ = before
 	for i := range drained.Members {
 		lines[i], held[i] = Line{Action: ActionRestore, Key: drained.Members[i].Key}, drained.Members[i].held()
 	}
 	r.ledger = newLedger(name(r.d), lines)
+	r.event(Started, nil, nil, "giving %s back what they had", count(len(held), "member"))
 	err = r.bringBack(turn, r.stillOut(held))
+	old := make(map[Key]int, len(held))
+	for _, h := range held {
+		old[h.Key] = h.Weight
+	}
+	r.conclude(err, func(m *Member, there bool) bool {
+		return there && (old[m.Key] == 0 || !r.isOut(*m) || drained.wasDisabled(m.Key))
+	})
 	return r.end(err)
+}
+
+func (d *Drained) wasDisabled(k Key) bool {
+	return slices.ContainsFunc(d.Members, func(m DrainedMember) bool { return m.Key == k && m.Disabled })
+}
+
+func (d *Drained) check() error {
+	switch {
+	case d == nil || d.Pool == "":
+		return invalid(Description{}, "Restore", problem("drained", "is not what Drain returned: nothing says which weights to give back"))
+	case d.Version != DrainedVersion:
+		return invalid(Description{}, "Restore", problem("drained.version", "is %d, this program knows version %d", d.Version, DrainedVersion))
+	}
+	for i, m := range d.Members {
+		if m.Weight == nil {
+			return invalid(Description{}, "Restore", problem(fmt.Sprintf("drained.members[%d].weight", i), "is missing (%s)", m.Key))
+		}
+	}
+	return nil
 }
