@@ -335,7 +335,7 @@ func TestBlueGreenRefused(t *testing.T) {
 func TestBlueGreenLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, s := range services() {
-		for seed := range lossRuns() {
+		for seed := range *seeds {
 			t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { blueGreen(t, s, uint64(seed)) })

@@ -127,13 +127,13 @@ func TestJoinWithoutAddress(t *testing.T) {
 	}
 }
 
-// TestJoinTogether lets 200 servers join at the same moment under the published
+// TestJoinTogether lets many servers join at the same moment under the published
 // budgets: by one client, and each by its own, as servers do that boot.
 func TestJoinTogether(t *testing.T) {
 	t.Parallel()
-	many := 200
-	if seeds < 100 {
-		many = 50 // the race detector makes it slow
+	many := 60
+	if *seeds >= 100 {
+		many = 200
 	}
 	for _, s := range services() {
 		for _, own := range []bool{false, true} {
@@ -219,7 +219,7 @@ func anotherClient(t *testing.T, service string, cloud *fakecloud.Cloud, id stri
 func TestLeave(t *testing.T) {
 	t.Parallel()
 	for _, s := range services() {
-		for seed := range lossRuns() {
+		for seed := range *seeds {
 			t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 func TestShiftLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, s := range services() {
-		for seed := range lossRuns() {
+		for seed := range *seeds {
 			t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { shift(t, s, uint64(seed)) })
@@ -106,13 +106,4 @@ func shift(t *testing.T, s service, seed uint64) {
 	if res := traffic.Report(); res.Lost() > 0 || res.Offered < 1000 {
 		t.Error(res)
 	}
-}
-
-// lossRuns is how many random runs each service gets in tests that count lost
-// requests; fewer under the race detector, which makes them slow.
-func lossRuns() int {
-	if seeds < 100 {
-		return 12
-	}
-	return 50
 }

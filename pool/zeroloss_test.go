@@ -73,7 +73,7 @@ func watchService(ctx context.Context, t *testing.T, drv driver.Pool) (stop func
 func TestZeroLoss(t *testing.T) {
 	t.Parallel()
 	for _, s := range services() {
-		for seed := range uint64(seeds) {
+		for seed := range uint64(*seeds) {
 			t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { exchange(t, s, seed) })
