@@ -151,6 +151,7 @@ func (s *Server) member() driver.Member {
 		m.Key.Address = s.ServerIP
 		m.Aliases = []string{s.ServerIP}
 	default:
+		m.ID = s.ServerIP
 		m.Aliases = []string{s.ServerIP}
 	}
 	return m

@@ -62,7 +62,7 @@ func (p *groupPool) weighing(ch driver.Change) UpdateServerGroupServersAttribute
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
 		req.Servers = append(req.Servers, UpdatedServer{
-			ServerID: s.Server, ServerType: kind, ServerIP: serverIP(s), Port: s.Port, Weight: s.Weight, Description: s.Label,
+			ServerID: s.Server, ServerType: kind, ServerIP: listedIP(s), Port: s.Port, Weight: s.Weight, Description: s.Label,
 		})
 	}
 	return req
@@ -72,7 +72,7 @@ func (p *groupPool) removing(ch driver.Change) RemoveServersFromServerGroupReque
 	req := RemoveServersFromServerGroupRequest{ClientToken: ch.Token, ServerGroupID: p.id}
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
-		req.Servers = append(req.Servers, RemovedServer{ServerID: s.Server, ServerType: kind, ServerIP: serverIP(s), Port: s.Port})
+		req.Servers = append(req.Servers, RemovedServer{ServerID: s.Server, ServerType: kind, ServerIP: listedIP(s), Port: s.Port})
 	}
 	return req
 }
@@ -87,7 +87,7 @@ func (p *groupPool) swapping(ch driver.Change) ReplaceServersInServerGroupReques
 	}
 	for _, s := range ch.Out {
 		kind, _ := serverType(s)
-		req.RemovedServers = append(req.RemovedServers, ReplacedServer{ServerID: s.Server, ServerType: kind, ServerIP: serverIP(s), Port: s.Port})
+		req.RemovedServers = append(req.RemovedServers, ReplacedServer{ServerID: s.Server, ServerType: kind, ServerIP: listedIP(s), Port: s.Port})
 	}
 	return req
 }
@@ -98,6 +98,15 @@ func serverIP(s driver.Spec) string {
 		return ""
 	}
 	return s.Address
+}
+
+// listedIP is the address of a member that is there, as ALB lists it: somebody
+// may have put an instance in by another address than its first one.
+func listedIP(s driver.Spec) string {
+	if ip := serverIP(s); ip != "" {
+		return ip
+	}
+	return s.ID
 }
 
 // serverType is what Server names: the Type, in any case of letters, or what

@@ -244,7 +244,7 @@ func TestPoolMembers(t *testing.T) {
 		{
 			"Instance",
 			fakecloud.BackendServer{ID: "i-1", IP: "10.0.0.1", Port: 80, Weight: new(0), Description: "mine"},
-			driver.Member{Key: driver.Key{Server: "i-1", Port: 80}, Aliases: []string{"10.0.0.1"}, Type: "Ecs", Label: "mine"},
+			driver.Member{Key: driver.Key{Server: "i-1", Port: 80}, ID: "10.0.0.1", Aliases: []string{"10.0.0.1"}, Type: "Ecs", Label: "mine"},
 		},
 		{
 			"Instance",
@@ -254,7 +254,7 @@ func TestPoolMembers(t *testing.T) {
 		{
 			"Instance",
 			fakecloud.BackendServer{ID: "eci-1", Type: "Eci", IP: "10.0.0.3", Port: 80},
-			driver.Member{Key: driver.Key{Server: "eci-1", Port: 80}, Aliases: []string{"10.0.0.3"}, Type: "Eci", Weight: 100},
+			driver.Member{Key: driver.Key{Server: "eci-1", Port: 80}, ID: "10.0.0.3", Aliases: []string{"10.0.0.3"}, Type: "Eci", Weight: 100},
 		},
 		{
 			"Ip",

@@ -11,9 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cloudlb/cloudlb"
+	"github.com/cloudlb/cloudlb/alb"
 	"github.com/cloudlb/cloudlb/fakecloud"
 	"github.com/cloudlb/cloudlb/pool"
 	"github.com/cloudlb/cloudlb/pool/driver"
+	"github.com/cloudlb/cloudlb/slb"
 )
 
 // carriedOut counts the changes that the service carried out for an operation,
@@ -186,3 +188,45 @@ func TestForeignWriters(t *testing.T) {
 type foreign struct{ driver.Pool }
 
 func (foreign) Lock(context.Context, string) (func(), error) { return func() {}, nil }
+
+// TestOtherAddress: somebody has put an instance in by an address that is not
+// its first one. It is still the member that its ID names.
+func TestOtherAddress(t *testing.T) {
+	t.Parallel()
+	for _, s := range services()[:2] {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				cloud := fakecloud.New()
+				seed := []fakecloud.BackendServer{{ID: "i-1", IP: "10.0.1.1", Port: 80}, {ID: "i-2", IP: "10.0.1.2", Port: 80}}
+				var drv driver.Pool
+				if s.name == "alb" {
+					lb, err := alb.New(cloud.Config())
+					if err != nil {
+						t.Fatal(err)
+					}
+					drv = lb.Pool(cloud.AddServerGroup(fakecloud.ServerGroup{Servers: seed}))
+				} else {
+					lb, err := slb.New(cloud.Config())
+					if err != nil {
+						t.Fatal(err)
+					}
+					drv = lb.Pool(cloud.AddVServerGroup(fakecloud.VServerGroup{LoadBalancerID: "lb-1", Servers: seed}))
+				}
+				p := pool.New(drv)
+				if r, err := p.SetWeight(t.Context(), pool.Weighted("i-1", 80, 0)); err != nil {
+					t.Fatal(err, r)
+				}
+				if r, err := p.Replace(t.Context(), []pool.Key{s.spec(1).Key}, []pool.Spec{s.spec(3)}, pool.PlanOptions{SwapAtomically: true}); err != nil {
+					t.Fatal(err, r)
+				}
+				if r, err := p.Remove(t.Context(), s.spec(2).Key); err != nil {
+					t.Fatal(err, r)
+				}
+				if got := weights(t, p); len(got) != 1 || got["i-3:80"] != 100 {
+					t.Errorf("members %v", got)
+				}
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package slb
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -138,6 +139,8 @@ func poolMembers(servers []BackendServer) []driver.Member {
 			m.Aliases = []string{s.ServerIP}
 			if s.Type == ServerTypeEni || s.Type == ServerTypeEci {
 				m.Key.Address = s.ServerIP
+			} else {
+				m.ID = s.ServerIP
 			}
 		}
 		// Nothing keeps others from adding an instance with two of its addresses.
@@ -231,7 +234,7 @@ func (p *vServerPool) weighing(ch driver.Change) SetVServerGroupAttributeRequest
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
 		req.BackendServers = append(req.BackendServers, BackendServerUpdate{
-			ServerID: s.Server, Type: kind, ServerIP: s.Address, Port: s.Port, Weight: s.Weight, Description: s.Label,
+			ServerID: s.Server, Type: kind, ServerIP: listedIP(s), Port: s.Port, Weight: s.Weight, Description: s.Label,
 		})
 	}
 	return req
@@ -241,7 +244,7 @@ func (p *vServerPool) removing(ch driver.Change) RemoveVServerGroupBackendServer
 	req := RemoveVServerGroupBackendServersRequest{RegionID: p.c.t.Region(), VServerGroupID: p.id}
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
-		req.BackendServers = append(req.BackendServers, BackendServerRef{ServerID: s.Server, Type: kind, ServerIP: s.Address, Port: s.Port})
+		req.BackendServers = append(req.BackendServers, BackendServerRef{ServerID: s.Server, Type: kind, ServerIP: listedIP(s), Port: s.Port})
 	}
 	return req
 }
@@ -256,7 +259,7 @@ func (p *vServerPool) swapping(ch driver.Change) ModifyVServerGroupBackendServer
 	}
 	for _, s := range ch.Out {
 		kind, _ := serverType(s)
-		req.OldBackendServers = append(req.OldBackendServers, ReplacedServer{ServerID: s.Server, Type: kind, ServerIP: s.Address, Port: s.Port})
+		req.OldBackendServers = append(req.OldBackendServers, ReplacedServer{ServerID: s.Server, Type: kind, ServerIP: listedIP(s), Port: s.Port})
 	}
 	return req
 }
@@ -268,6 +271,10 @@ func (p *vServerPool) Wait(ctx context.Context, ticket string) error {
 	}
 	return settle(ctx, ticket)
 }
+
+// listedIP is the address of a member that is there, as SLB lists it: somebody
+// may have put an instance in by another address than its first one.
+func listedIP(s driver.Spec) string { return cmp.Or(s.Address, s.ID) }
 
 // settling is the ticket of every change, settlingTime how long it takes. SLB
 // lists a change at once and has no state to read, but refuses the next one of

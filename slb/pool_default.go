@@ -136,7 +136,7 @@ func (p *defaultPool) weighing(ch driver.Change) SetBackendServersRequest {
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
 		req.BackendServers = append(req.BackendServers, DefaultServerUpdate{
-			ServerID: s.Server, Type: kind, ServerIP: s.Address, Weight: s.Weight, Description: s.Label,
+			ServerID: s.Server, Type: kind, ServerIP: listedIP(s), Weight: s.Weight, Description: s.Label,
 		})
 	}
 	return req
@@ -146,7 +146,7 @@ func (p *defaultPool) removing(ch driver.Change) RemoveBackendServersRequest {
 	req := RemoveBackendServersRequest{RegionID: p.c.t.Region(), LoadBalancerID: p.id}
 	for _, s := range ch.Members {
 		kind, _ := serverType(s)
-		req.BackendServers = append(req.BackendServers, DefaultServerRef{ServerID: s.Server, Type: kind, ServerIP: s.Address})
+		req.BackendServers = append(req.BackendServers, DefaultServerRef{ServerID: s.Server, Type: kind, ServerIP: listedIP(s)})
 	}
 	return req
 }

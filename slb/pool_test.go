@@ -267,7 +267,7 @@ func TestPoolMembers(t *testing.T) {
 	group := cloud.AddVServerGroup(fakecloud.VServerGroup{LoadBalancerID: "lb-1", Servers: servers})
 	cloud.AddClassicLoadBalancer(fakecloud.ClassicLoadBalancer{ID: "lb-1", Servers: servers})
 	want := []driver.Member{
-		{Key: driver.Key{Server: "i-1"}, Aliases: []string{"10.0.0.1"}, Type: "ecs", Label: "mine"},
+		{Key: driver.Key{Server: "i-1"}, ID: "10.0.0.1", Aliases: []string{"10.0.0.1"}, Type: "ecs", Label: "mine"},
 		{Key: driver.Key{Server: "eni-1", Address: "10.0.0.2"}, Aliases: []string{"10.0.0.2"}, Type: "eni", Weight: 3},
 		{Key: driver.Key{Server: "eci-1", Address: "10.0.0.3"}, Aliases: []string{"10.0.0.3"}, Type: "eci", Weight: 100},
 	}
