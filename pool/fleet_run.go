@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -335,8 +336,13 @@ func (fr *fleetRun) end(ctx context.Context) (*FleetReport, error) {
 	fr.report.Took = time.Since(fr.start)
 	var errs []error
 	for i := range fr.report.Pools {
-		if err := fr.report.Pools[i].Err; err != nil {
-			errs = append(errs, err)
+		entry := &fr.report.Pools[i]
+		switch {
+		case entry.Err == nil:
+		case strings.Contains(entry.Err.Error(), entry.Pool):
+			errs = append(errs, entry.Err)
+		default:
+			errs = append(errs, fmt.Errorf("%s: %w", entry.Pool, entry.Err))
 		}
 	}
 	err := joinPools(fr.method, len(fr.pools), errs)
