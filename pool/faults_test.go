@@ -339,7 +339,7 @@ func TestStaleReads(t *testing.T) {
 			t.Error(d)
 		}
 		mem.SetLag(10 * time.Minute)
-		if r, err = p.Add(t.Context(), servers(4, 4)...); !errors.Is(err, pool.ErrNotVisible) || r.Count(pool.Incomplete) != 1 {
+		if r, err = p.Add(t.Context(), servers(4, 4)...); !errors.Is(err, pool.ErrNotVisible) || r.Count(pool.Unclear) != 1 {
 			t.Error(err, r)
 		}
 	})

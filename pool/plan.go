@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -345,24 +346,60 @@ func (p *Plan) check() error {
 	if p.ID == "" || p.Pool == "" {
 		return invalid(d, "Apply", problem("id", "or pool is missing: this is not a whole plan"))
 	}
-	for i, s := range p.Steps {
-		field := fmt.Sprintf("steps[%d]", i)
-		switch s.Do {
-		case driver.Add, driver.SetWeight, driver.Remove, driver.Swap, driver.Disable, driver.Enable, Await:
-			if len(s.Members) == 0 {
-				return invalid(d, "Apply", problem(field, "has no members"))
-			}
-			for _, m := range s.Members {
-				if s.Do == driver.SetWeight && m.Weight == nil {
-					return invalid(d, "Apply", problem(field, "has no weight for %s", m.Key))
-				}
-			}
-		case Pause:
+	if p.MinInService < 0 {
+		return invalid(d, "Apply", problem("min_in_service", "is %d, must not be negative", p.MinInService))
+	}
+	actions := make(map[Key]Action, len(p.Lines))
+	for i, l := range p.Lines {
+		_, twice := actions[l.Key]
+		switch l.Action {
+		case ActionAdd, ActionReweight, ActionRemove, ActionKeep, ActionForeign:
 		default:
-			return invalid(d, "Apply", problem(field, "is %q, which this program does not know: plan again with it", s.Do))
+			return invalid(d, "Apply", problem(fmt.Sprintf("lines[%d]", i), "has action %q, which this program does not know: plan again with it", l.Action))
+		}
+		if twice || l.Key.Server == "" || !printable(l.Key.String()) {
+			return invalid(d, "Apply", problem(fmt.Sprintf("lines[%d]", i), "names %q, which is no member or named twice", l.Key))
+		}
+		actions[l.Key] = l.Action
+	}
+	for i := range p.Steps {
+		if why := p.Steps[i].check(actions); why != "" {
+			return invalid(d, "Apply", problem(fmt.Sprintf("steps[%d]", i), "%s: plan again", why))
 		}
 	}
 	return nil
+}
+
+// check says what is wrong with a step: it does only what the lines say.
+func (s *Step) check(lines map[Key]Action) string {
+	allowed := map[driver.Kind][]Action{
+		driver.Add: {ActionAdd}, driver.Swap: {ActionAdd}, driver.Remove: {ActionRemove},
+		driver.SetWeight: {ActionReweight, ActionRemove}, driver.Disable: {ActionRemove}, driver.Enable: {ActionReweight},
+		Await: {ActionAdd, ActionReweight}, Pause: {ActionRemove},
+	}[s.Do]
+	switch {
+	case allowed == nil:
+		return fmt.Sprintf("is %q, which this program does not know", s.Do)
+	case len(s.Members) == 0:
+		return "has no members"
+	case (len(s.Out) > 0) != (s.Do == driver.Swap):
+		return "has members to take out, or has none where it swaps"
+	}
+	for _, m := range s.Members {
+		action := lines[m.Key]
+		if !slices.Contains(allowed, action) {
+			return fmt.Sprintf("is to %s %s, and the line of that member says %q", s.Do, m.Key, action)
+		}
+		if s.Do == driver.SetWeight && (m.Weight == nil || action == ActionRemove && *m.Weight != 0) {
+			return fmt.Sprintf("has no weight for %s, or a wrong one", m.Key)
+		}
+	}
+	for _, m := range s.Out {
+		if lines[m.Key] != ActionRemove {
+			return fmt.Sprintf("is to take out %s, and the line of that member says %q", m.Key, lines[m.Key])
+		}
+	}
+	return ""
 }
 
 // token names the call of one step: the same in every process that has the plan.

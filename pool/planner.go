@@ -3,7 +3,9 @@ package pool
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cloudlb/cloudlb"
 	"github.com/cloudlb/cloudlb/pool/driver"
@@ -132,6 +134,10 @@ func (b *planner) removeOthers() {
 		}
 		line := Line{Action: ActionRemove, Key: m.Key, From: new(m.Weight)}
 		if b.opts.Owner.owns(*m) {
+			if _, err := b.seen.find(m.Key); err != nil {
+				b.problem("pool", "%s %v", m.Key, err)
+				continue
+			}
 			b.removes = append(b.removes, *m)
 		} else {
 			line.Action, line.To = ActionForeign, line.From
@@ -144,6 +150,8 @@ func (b *planner) checkSpec(field string, s Spec) {
 	switch {
 	case s.Server == "":
 		b.problem(field+".Server", "is empty: give the instance ID or the address")
+	case !printable(s.Server) || !printable(s.Address):
+		b.problem(field+".Server", "is %q: no ID or address has such characters", s.Key)
 	case s.Port < 0 || s.Port > 65535:
 		b.problem(field+".Port", "is %d, must be from 1 to 65535", s.Port)
 	case s.Port == 0 && !b.d.Portless:
@@ -159,6 +167,11 @@ func (b *planner) checkSpec(field string, s Spec) {
 	case *s.Weight == 0 && w.Ignored != "":
 		b.problem(field+".Weight", "is 0, which has no effect here: %s; leave the member out to remove it", w.Ignored)
 	}
+}
+
+// printable reports whether a name is one word that a line of text can have.
+func printable(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) })
 }
 
 func (b *planner) add(field string, s Spec) {
@@ -212,8 +225,12 @@ func (b *planner) guard() {
 			present++
 		}
 	}
-	if changed := len(b.removes) + len(b.weights); b.opts.MaxChange > 0 && float64(changed) > b.opts.MaxChange*float64(present) {
+	const rounding = 1e-9 // 0.29 of 100 is a little less than 29
+	if changed := len(b.removes) + len(b.weights); b.opts.MaxChange > 0 && float64(changed) > b.opts.MaxChange*float64(present)+rounding {
 		b.problem("MaxChange", "is %g, and %d of %d members would be removed or get another weight", b.opts.MaxChange, changed, present)
+	}
+	if !b.opts.AllowEmpty && len(b.removes) > 0 && len(b.adds) == 0 && b.ours() == len(b.removes) {
+		b.problem("AllowEmpty", "is not set, and all %d members that are ours would be removed", len(b.removes))
 	}
 	if b.opts.MinInService > 0 {
 		if n := b.inServiceAtTheEnd(); n < b.opts.MinInService {
@@ -223,6 +240,17 @@ func (b *planner) guard() {
 	if after := present + len(b.adds) - len(b.removes); b.d.MaxMembers > 0 && after > b.d.MaxMembers {
 		b.problem("desired", "makes the pool %d members large, and it can have %d", after, b.d.MaxMembers)
 	}
+}
+
+// ours counts the members that the owner has.
+func (b *planner) ours() int {
+	n := 0
+	for _, m := range b.seen.members {
+		if m.Phase != driver.Leaving && b.opts.Owner.owns(m) {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *planner) inServiceAtTheEnd() int {
@@ -269,10 +297,17 @@ func (b *planner) exchange() {
 		if len(adds) > 0 {
 			k = min(k, max(n, b.turn()))
 		}
-		b.out(others, removes[:k])
+		last := others
+		if len(adds) > 0 {
+			last = nil // weights go down when all have come
+		}
+		b.out(last, removes[:k])
 		removes = removes[k:]
-		raised, others = nil, nil
+		raised = nil
 		room += k - n
+		if len(adds) == 0 {
+			others = nil
+		}
 		if len(adds) == 0 && len(removes) == 0 {
 			return
 		}
@@ -364,6 +399,8 @@ func (b *planner) out(weights []Spec, removes []Member) {
 
 // swap exchanges members with the service's own call, then changes weights.
 func (b *planner) swap() {
+	raised, others := b.split()
+	b.in(nil, raised)
 	most := b.d.Swap.Most
 	in, out := b.adds, b.removes
 	both := min(len(in), len(out)) // a swap has something on both sides
@@ -387,8 +424,6 @@ func (b *planner) swap() {
 	}
 	b.calls(driver.Add, in)
 	b.plan.Steps = append(b.plan.Steps, Step{Do: Await, Members: slices.Clone(b.adds)})
-	raised, others := b.split()
-	b.in(nil, raised)
 	b.out(others, out)
 }
 

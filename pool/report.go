@@ -154,7 +154,7 @@ type ledger struct {
 	Report
 	byKey map[Key]int
 	begun map[Key]bool // something was sent
-	blind map[Key]bool // ... after the last look
+	blind map[Key]bool // ... and neither its effect was seen nor that it has none
 }
 
 func newLedger(pool string, lines []Line) *ledger {
@@ -184,8 +184,12 @@ func (l *ledger) failed(k Key, err error) {
 	}
 }
 
-// looked notes that what was sent so far can be seen.
-func (l *ledger) looked() { clear(l.blind) }
+// settled notes that it is known what became of a call.
+func (l *ledger) settled(keys []Key) {
+	for _, k := range keys {
+		delete(l.blind, k)
+	}
+}
 
 // close works out how each member ended, by what the pool shows, and what
 // others did. failed is the error that stopped the run, if one did. It returns
@@ -194,8 +198,11 @@ func (l *ledger) close(plan *Plan, seen *snapshot, failed error) error {
 	undone := false
 	known := make(map[Key]bool, len(plan.Lines))
 	for _, line := range plan.Lines {
-		m, present := seen.present(line.Key)
-		if present {
+		m, err := seen.find(line.Key)
+		if m != nil && m.Phase == driver.Leaving {
+			m = nil
+		}
+		if m != nil {
 			known[m.Key] = true
 		}
 		i, ok := l.byKey[line.Key]
@@ -204,6 +211,12 @@ func (l *ledger) close(plan *Plan, seen *snapshot, failed error) error {
 		}
 		e := &l.Entries[i]
 		there, what := asPlanned(line, m)
+		if several, ok := errors.AsType[*ambiguousError](err); ok {
+			there, what = false, "several members"
+			for _, m := range several.found {
+				known[m.Key] = true
+			}
+		}
 		switch {
 		case there && l.begun[line.Key]:
 			e.Outcome, e.Err = Done, nil
@@ -247,6 +260,8 @@ func asPlanned(line Line, m *Member) (there bool, what string) {
 		return false, "there again"
 	case m == nil:
 		return false, "gone"
+	case m.Phase == driver.Joining && line.Action == ActionAdd:
+		return false, "still joining"
 	case line.To != nil && *line.To != m.Weight:
 		return false, fmt.Sprintf("at weight %d, not %d", m.Weight, *line.To)
 	default:

@@ -87,7 +87,6 @@ func (r *run) look(ctx context.Context, withHealth bool) error {
 		return err
 	}
 	r.seen = newSnapshot(members)
-	r.ledger.looked()
 	return nil
 }
 
@@ -129,12 +128,6 @@ func lockLost(ctx context.Context, err error) error {
 // stage makes calls of one kind, each of which is carried out before the next is
 // sent, and waits until the pool shows all of it.
 func (r *run) stage(ctx context.Context, steps []Step) error {
-	if r.min > 0 && slices.ContainsFunc(steps, takesOut) {
-		// Health may have changed since the last look.
-		if err := r.look(ctx, !r.ignore); err != nil {
-			return err
-		}
-	}
 	sent := false
 	gone := make(map[Key]bool)
 	for i := range steps {
@@ -171,7 +164,12 @@ func (r *run) guard(s Step, gone map[Key]bool) (taken []Key, err error) {
 	}
 	out, in := s.Members, 0
 	if s.Do == driver.Swap {
-		out, in = s.Out, len(s.Members) // the service puts them in the place of the others
+		out = s.Out
+		for _, m := range s.Members { // the service puts them in the place of the others
+			if m.Weight == nil || *m.Weight > 0 || r.d.Weights.Ignored != "" {
+				in++
+			}
+		}
 	}
 	skip := maps.Clone(gone)
 	for _, m := range out {
@@ -192,12 +190,15 @@ func (r *run) guard(s Step, gone map[Key]bool) (taken []Key, err error) {
 func rest(s *Step, seen *snapshot) Step {
 	left := Step{Do: s.Do, Token: s.Token}
 	for _, spec := range s.Members {
-		m, present := seen.present(spec.Key)
-		switch s.Do {
-		case driver.Add, driver.Swap:
-			if !present {
+		if s.Do == driver.Add || s.Do == driver.Swap {
+			if m, err := seen.find(spec.Key); err == nil && (m == nil || m.Phase == driver.Leaving) {
 				left.Members = append(left.Members, spec)
 			}
+			continue
+		}
+		m, _ := seen.locate(spec) // call has said what cannot be told apart
+		present := m != nil
+		switch s.Do {
 		case driver.SetWeight:
 			if present && m.Weight != *spec.Weight {
 				change := m.Spec()
@@ -215,7 +216,7 @@ func rest(s *Step, seen *snapshot) Step {
 		}
 	}
 	for _, spec := range s.Out {
-		if m, present := seen.present(spec.Key); present {
+		if m, _ := seen.locate(spec); m != nil {
 			left.Out = append(left.Out, m.Spec())
 		}
 	}
@@ -234,12 +235,17 @@ func rest(s *Step, seen *snapshot) Step {
 // not known is read back before anything is sent again. It reports whether
 // anything was sent.
 func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, err error) {
-	if s.Do == driver.SetWeight {
-		r.missing(s)
-	}
 	var last error
 	fresh := ""
 	for try := 1; ; try++ {
+		if r.min > 0 && takesOut(*s) { // health may have changed since the last look
+			if err := r.look(ctx, !r.ignore); err != nil {
+				return sent, err
+			}
+		}
+		if err := r.missing(s, try); err != nil {
+			return sent, err
+		}
 		left := rest(s, r.seen)
 		if fresh != "" {
 			left.Token = fresh
@@ -251,6 +257,7 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 			return sent, err
 		}
 		if try > mostTries {
+			r.ledger.settled(keysOf(slices.Concat(left.Members, left.Out)))
 			return sent, r.giveUp(left, last)
 		}
 		taken, err := r.guard(left, gone)
@@ -274,6 +281,8 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		waiting := accepted && err != nil
 		if err == nil {
 			err = r.refused(res.Failed)
+		} else if e, ok := errors.AsType[*cloudlb.Error](err); ok && !accepted && e.Outcome == cloudlb.OutcomeRejected || errors.Is(err, cloudlb.ErrJobFailed) {
+			r.ledger.settled(keysOf(slices.Concat(left.Members, left.Out)))
 		}
 		if ctx.Err() != nil {
 			return sent, r.giveUp(left, err)
@@ -285,7 +294,7 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		if again {
 			r.event(Noticed, keysOf(left.Members), err, "%s has no certain outcome: reading the pool", s.Do)
 		}
-		if lookErr := r.lookAgain(ctx, s, left, again); lookErr != nil {
+		if lookErr := r.lookAgain(ctx, s, left, r.patience(err, again)); lookErr != nil {
 			return sent, r.giveUp(left, errors.Join(err, lookErr))
 		}
 		last = err
@@ -302,6 +311,7 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 func (r *run) refused(failed []driver.Failure) error {
 	err := failed[0].Err
 	for _, f := range failed {
+		r.ledger.settled([]Key{f.Key})
 		if !repeatable(f.Err) {
 			r.ledger.failed(f.Key, f.Err)
 			if repeatable(err) {
@@ -312,14 +322,25 @@ func (r *run) refused(failed []driver.Failure) error {
 	return err
 }
 
-// missing notes members whose weight was to change and that are gone.
-func (r *run) missing(s *Step) {
-	for _, spec := range s.Members {
-		if _, ok := r.seen.present(spec.Key); !ok && *spec.Weight != 0 {
+// missing notes members whose weight was to change and that are gone. Members
+// that cannot be told apart are an error.
+func (r *run) missing(s *Step, try int) error {
+	for _, spec := range slices.Concat(s.Members, s.Out) {
+		if s.Do == driver.Add {
+			break
+		}
+		m, err := r.seen.locate(spec)
+		if err != nil && s.Do != driver.Swap {
+			err = fmt.Errorf("%w: %s %w", ErrDrift, spec.Key, err)
+			r.ledger.failed(spec.Key, err)
+			return err
+		}
+		if m == nil && try == 1 && s.Do == driver.SetWeight && *spec.Weight != 0 {
 			r.event(Noticed, []Key{spec.Key}, nil, "it is gone: its weight cannot be set")
 			r.ledger.failed(spec.Key, fmt.Errorf("%w: it is gone", ErrDrift))
 		}
 	}
+	return nil
 }
 
 // send makes one call while it has the turn of what the service locks, and waits
@@ -351,26 +372,57 @@ func repeatable(err error) bool {
 	return ok && e.Outcome == cloudlb.OutcomeUnknown
 }
 
-// lookAgain reads the pool after a call with no good answer. Lists can lag: if
-// the call may have been carried out, it gives its effect some time to show.
-func (r *run) lookAgain(ctx context.Context, s *Step, left Step, patient bool) error {
-	if err := r.look(ctx, false); err != nil {
+// patience is how long the pool is read after a call with no good answer, until
+// it shows that the call was carried out: no longer than it takes to ask again
+// where that is harmless, and as long as lists may lag where the service says
+// that the work was done before.
+func (r *run) patience(err error, again bool) time.Duration {
+	switch {
+	case !again:
+		return 0
+	case errors.Is(err, cloudlb.ErrAlreadyExists) || errors.Is(err, cloudlb.ErrNotFound):
+		return r.p.visible
+	default:
+		return min(10*time.Second, r.p.visible)
+	}
+}
+
+// lookAgain reads the pool after a call with no good answer.
+func (r *run) lookAgain(ctx context.Context, s *Step, left Step, patience time.Duration) error {
+	look := func(ctx context.Context) (bool, error) {
+		if err := r.look(ctx, r.min > 0 && !r.ignore); err != nil {
+			return false, err
+		}
+		r.confirm([]Step{*s})
+		return r.progressed(s, left), nil
+	}
+	if done, err := look(ctx); err != nil || done || patience == 0 {
 		return err
 	}
-	done := func() bool { return r.progressed(s, left) }
-	if !patient || done() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(10*time.Second, r.p.visible))
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := r.poll(ctx, effectSchedule, func() []string { return nil }, func(ctx context.Context) (bool, error) {
-		err := r.look(ctx, false)
-		return done(), err
-	})
+	err := r.poll(ctx, effectSchedule, func() []string { return nil }, look)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // it had no effect
 	}
 	return err
+}
+
+// confirm notes the members of steps that the pool shows as changed.
+func (r *run) confirm(steps []Step) {
+	for i := range steps {
+		s := &steps[i]
+		left := rest(s, r.seen)
+		open := make(map[Key]bool, len(left.Members)+len(left.Out))
+		for _, k := range keysOf(slices.Concat(left.Members, left.Out)) {
+			open[k] = true
+		}
+		for _, k := range keysOf(slices.Concat(s.Members, s.Out)) {
+			if !open[k] {
+				r.ledger.settled([]Key{k})
+			}
+		}
+	}
 }
 
 // progressed reports whether less is left of a step than before.
@@ -394,6 +446,7 @@ func (r *run) settle(ctx context.Context, steps []Step) error {
 		if err := r.look(ctx, r.min > 0 && !r.ignore); err != nil {
 			return false, err
 		}
+		r.confirm(steps)
 		left = left[:0]
 		for i := range steps {
 			left = append(left, unsettled(&steps[i], r.seen)...)

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -32,25 +33,65 @@ func newSnapshot(members []Member) *snapshot {
 // the name is an error: which one is meant must be said.
 func (s *snapshot) find(k Key) (*Member, error) {
 	k = canonical(k)
-	var found, leaving *Member
+	var exact, loose, leaving []*Member
 	for _, i := range s.byName[k.Server] {
 		m := &s.members[i]
 		switch {
 		case !m.Is(k):
-		case m.Key == k:
-			return m, nil
 		case m.Phase == driver.Leaving:
-			leaving = m
-		case found != nil:
-			return nil, fmt.Errorf("names several members, such as %s and %s: give port and address", found.Key, m.Key)
+			leaving = append(leaving, m)
+		case m.Key == k:
+			exact = append(exact, m)
 		default:
-			found = m
+			loose = append(loose, m)
 		}
 	}
-	if found == nil {
-		found = leaving
+	for _, found := range [][]*Member{exact, loose, leaving} {
+		switch {
+		case len(found) == 0:
+			continue
+		case len(found) > 1 && found[0].Phase != driver.Leaving:
+			return nil, &ambiguousError{found}
+		default:
+			return found[0], nil
+		}
 	}
-	return found, nil
+	return nil, nil
+}
+
+// ambiguousError says that a key names several members.
+type ambiguousError struct{ found []*Member }
+
+func (e *ambiguousError) Error() string {
+	a, b := e.found[0], e.found[1]
+	if a.Key == b.Key {
+		return fmt.Sprintf("names several members, %q and %q: remove one of them, or change them by the service's own calls", a.ID, b.ID)
+	}
+	return fmt.Sprintf("names several members, such as %s and %s: give port and address", a.Key, b.Key)
+}
+
+// locate returns the member that a step is about, nil if it is not there any
+// more. Who has its name and not its ID or label came after it, and is somebody
+// else's.
+func (s *snapshot) locate(spec Spec) (*Member, error) {
+	m, err := s.find(spec.Key)
+	if several, ok := errors.AsType[*ambiguousError](err); ok && spec.ID != "" {
+		for _, m := range several.found {
+			if m.ID == spec.ID {
+				return m, nil
+			}
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil || m.Phase == driver.Leaving:
+		return nil, nil
+	case spec.ID != "" && m.ID != "" && spec.ID != m.ID, spec.Label != "" && spec.Label != m.Label:
+		return nil, nil
+	default:
+		return m, nil
+	}
 }
 
 // canonical writes IPv6 addresses as services list them: there are several ways.

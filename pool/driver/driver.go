@@ -228,10 +228,10 @@ func (m Member) Is(k Key) bool {
 	if k.Port != 0 && k.Port != m.Port {
 		return false
 	}
-	if k.Server == m.Server {
-		return k.Address == "" || k.Address == m.Address || k.Address == k.Server
+	if k.Server != m.Server && !slices.Contains(m.Aliases, k.Server) {
+		return false
 	}
-	return slices.Contains(m.Aliases, k.Server) && (k.Address == "" || k.Address == m.Address)
+	return k.Address == "" || k.Address == m.Address || k.Address == m.Server || slices.Contains(m.Aliases, k.Address)
 }
 
 // Phase is how far the last change of a member has come.
