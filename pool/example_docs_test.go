@@ -25,6 +25,20 @@ import (
 
 // The code between the marks is quoted by docs/pools.md.
 
+// doc: verbs
+
+// grow adds two servers; one that is there already stays as it is.
+func grow(ctx context.Context, p *pool.Pool) error {
+	report, err := p.Add(ctx, pool.Server("i-7", 80), pool.Weighted("i-8", 80, 50))
+	if err == nil && report.Unchanged() {
+		fmt.Println("both were there")
+	}
+	for _, e := range report.Failed() {
+		fmt.Println(e.Key, e.Outcome, e.Err, e.RequestID)
+	}
+	return err
+}
+
 // doc: reconcile
 
 // reconcile makes a pool have the desired members, and no others of ours.
@@ -40,20 +54,6 @@ func reconcile(ctx context.Context, p *pool.Pool, desired []pool.Spec) error {
 	fmt.Print(plan)
 	report, err := p.Apply(ctx, plan)
 	fmt.Print(report)
-	return err
-}
-
-// doc: verbs
-
-// grow adds two servers; one that is there already stays as it is.
-func grow(ctx context.Context, p *pool.Pool) error {
-	report, err := p.Add(ctx, pool.Server("i-7", 80), pool.Weighted("i-8", 80, 50))
-	if report.Unchanged() {
-		fmt.Println("both were there")
-	}
-	for _, e := range report.Failed() {
-		fmt.Println(e.Key, e.Outcome, e.Err, e.RequestID)
-	}
 	return err
 }
 

@@ -391,12 +391,12 @@ func TestPartBeforeVisible(t *testing.T) {
 func TestLostReplyBeforeVisible(t *testing.T) {
 	t.Parallel()
 	for _, op := range []mempool.Op{mempool.Add, mempool.SetWeight, mempool.Remove} {
-		for _, lag := range []time.Duration{5, 25, 50} {
-			t.Run(fmt.Sprintf("%s/%d", op, lag), func(t *testing.T) {
+		for _, lag := range []time.Duration{5 * time.Second, 25 * time.Second, 50 * time.Second} {
+			t.Run(fmt.Sprintf("%s/%s", op, lag), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					mem := mempool.New(mempool.WithServers("i-1:80", "i-2:80"))
-					mem.SetLag(lag * time.Second)
+					mem.SetLag(lag)
 					<-time.After(2 * time.Minute)
 					mem.Inject(mempool.Fault{Op: op, After: true})
 					p := pool.New(mem)

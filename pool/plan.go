@@ -36,8 +36,10 @@ type PlanOptions struct {
 	// Owner says which members are ours. Those of others stay as they are.
 	Owner Owner
 	// MinInService is how many members must be in service at every moment. A
-	// plan that cannot keep to it is refused; Apply stops before a change that
-	// would break it.
+	// plan that cannot keep to it is refused; Apply looks before each call that
+	// takes members out and stops if it would break it. Between look and effect
+	// others can fail: for a moment, or, where the call waits for its rate
+	// budget, for as long as that.
 	MinInService int
 	// MaxChange is the largest share of the present members, from 0 to 1, that
 	// may be removed or given another weight; 0 means any.

@@ -190,29 +190,8 @@ func (r *run) guard(s Step, gone map[Key]bool) (taken []Key, err error) {
 func rest(s *Step, seen *snapshot) Step {
 	left := Step{Do: s.Do, Token: s.Token}
 	for _, spec := range s.Members {
-		if s.Do == driver.Add || s.Do == driver.Swap {
-			if m, err := seen.find(spec.Key); err == nil && (m == nil || m.Phase == driver.Leaving) {
-				left.Members = append(left.Members, spec)
-			}
-			continue
-		}
-		m, _ := seen.locate(spec) // call has said what cannot be told apart
-		present := m != nil
-		switch s.Do {
-		case driver.SetWeight:
-			if present && m.Weight != *spec.Weight {
-				change := m.Spec()
-				change.Weight = spec.Weight
-				left.Members = append(left.Members, change)
-			}
-		case driver.Remove:
-			if present {
-				left.Members = append(left.Members, m.Spec())
-			}
-		case driver.Disable, driver.Enable:
-			if present && (m.Phase == driver.Disabled) != (s.Do == driver.Disable) {
-				left.Members = append(left.Members, m.Spec())
-			}
+		if change, open := pending(s.Do, spec, seen); open {
+			left.Members = append(left.Members, change)
 		}
 	}
 	for _, spec := range s.Out {
@@ -229,6 +208,31 @@ func rest(s *Step, seen *snapshot) Step {
 		left.Token = hash(s.Token + " " + fmt.Sprint(keysOf(left.Members), keysOf(left.Out))) // another call
 	}
 	return left
+}
+
+// pending reports whether the pool does not show yet what a step does to one
+// member, and what is to be sent for it.
+func pending(do driver.Kind, spec Spec, seen *snapshot) (change Spec, open bool) {
+	if do == driver.Add || do == driver.Swap {
+		m, err := seen.find(spec.Key)
+		return spec, err == nil && (m == nil || m.Phase == driver.Leaving)
+	}
+	m, _ := seen.locate(spec) // call has said what cannot be told apart
+	if m == nil {
+		return spec, false
+	}
+	change = m.Spec()
+	switch do {
+	case driver.SetWeight:
+		change.Weight = spec.Weight
+		return change, m.Weight != *spec.Weight
+	case driver.Disable:
+		return change, m.Phase != driver.Disabled
+	case driver.Enable:
+		return change, m.Phase == driver.Disabled
+	default: // Remove
+		return change, true
+	}
 }
 
 // call makes the part of one step that is left to do. A call whose outcome is
