@@ -227,8 +227,9 @@ func (l *ledger) close(plan *Plan, seen *snapshot, failed error) error {
 			if e.Err == nil {
 				e.Err = failed
 			}
-		case e.Err != nil:
+		case e.Err != nil && (l.begun[line.Key] || errors.Is(e.Err, ErrDrift)):
 			e.Outcome = Incomplete
+		case e.Err != nil: // nothing was sent for it, and Err says why
 		case failed != nil && line.Action != ActionKeep:
 			if l.begun[line.Key] {
 				e.Outcome, e.Err = Incomplete, failed
