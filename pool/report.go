@@ -103,8 +103,11 @@ func (r *Report) Count(o Outcome) int {
 	return n
 }
 
-// Unchanged reports whether everything was as wanted before: nothing was sent.
-func (r *Report) Unchanged() bool { return r.Calls == 0 && r.Count(Unchanged) == len(r.Entries) }
+// Unchanged reports whether everything was as wanted before: nothing was sent. A
+// report without members says nothing.
+func (r *Report) Unchanged() bool {
+	return len(r.Entries) > 0 && r.Calls == 0 && r.Count(Unchanged) == len(r.Entries)
+}
 
 // String is the report in words: a summary, then what is not well, a line each.
 func (r *Report) String() string {

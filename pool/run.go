@@ -288,7 +288,7 @@ func (r *run) call(ctx context.Context, s *Step, gone map[Key]bool) (sent bool, 
 		} else if e, ok := errors.AsType[*cloudlb.Error](err); ok && !accepted && e.Outcome == cloudlb.OutcomeRejected || errors.Is(err, cloudlb.ErrJobFailed) {
 			r.ledger.settled(keysOf(slices.Concat(left.Members, left.Out)))
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, ErrLockLost) {
 			return sent, r.giveUp(left, err)
 		}
 		again := repeatable(err) || waiting && !errors.Is(err, cloudlb.ErrJobFailed)
@@ -360,7 +360,10 @@ func (r *run) send(ctx context.Context, s Step) (res driver.Result, accepted boo
 	if res, err = r.p.drv.Change(ctx, s.change()); err != nil {
 		return res, false, err
 	}
-	return res, true, r.p.drv.Wait(ctx, res.Ticket)
+	if err = r.p.drv.Wait(ctx, res.Ticket); err != nil {
+		err = lockLost(ctx, err)
+	}
+	return res, true, err
 }
 
 // repeatable reports errors after which the pool may or may not have changed,
