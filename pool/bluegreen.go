@@ -152,7 +152,7 @@ func (p *Pool) BlueGreen(ctx context.Context, o BlueGreen) (*Switched, error) {
 	defer cancel()
 	r.event(Noticed, nil, err, "going back")
 	if unsure(turn, err) { // what was sent may still have an effect
-		_ = shiftSleep(own, min(10*time.Second, p.visible))
+		_ = sleep(own, min(10*time.Second, p.visible))
 	}
 	if backErr := persist(own, 30*time.Second, func(ctx context.Context) error { return r.goBack(ctx, sw) }); backErr != nil {
 		err = errors.Join(err, fmt.Errorf("it is not all as before, call Back: %w", backErr))

@@ -114,7 +114,7 @@ func ExampleFleet_Plan() {
 	}
 	// Output:
 	// 450 pools to change, 450 calls, at least 2m0s: 450 calls of UpdateServerGroupServersAttribute (alb, cn-hangzhou), of which 200 may be made in 1m0s
-	// alb/cn-hangzhou/sgp-0: 0 to add, 1 to reweight, 0 to remove, 1 calls
+	// alb/cn-hangzhou/sgp-0: 0 to add, 1 to reweight, 0 to remove, 1 call
 	// ~ i-1:80 weight 100 -> 50
 	//   1 stay as they are
 	// 3 pools: 3 done, 3 calls

@@ -66,8 +66,8 @@ type Leave struct {
 // What can pass is waited for until ctx ends: that the instance has an address
 // (SLB says ObtainIpFail to instances that are starting), throttling, busy
 // resources, failures of the service. What cannot, such as a full pool, is
-// returned at once. The pool's turn is held for the calls, not for the waits,
-// so that many can join at the same time.
+// returned at once. The last event is Finished, "in service". The pool's turn is
+// held for the calls, not for the waits, so that many can join at the same time.
 func (p *Pool) Join(ctx context.Context, j Join) (*Report, error) {
 	if err := p.checkJoin(ctx, j); err != nil {
 		return &Report{}, err
@@ -78,7 +78,7 @@ func (p *Pool) Join(ctx context.Context, j Join) (*Report, error) {
 		}
 	}
 	if jitter := joinJitter(j.Jitter); jitter > 0 {
-		if err := shiftSleep(ctx, rand.N(jitter)); err != nil {
+		if err := sleep(ctx, rand.N(jitter)); err != nil {
 			return &Report{}, fmt.Errorf("joining: %w", err)
 		}
 	}
@@ -98,6 +98,7 @@ func (p *Pool) Join(ctx context.Context, j Join) (*Report, error) {
 		report.Entries[0].Err = err
 		return report, r.fail(err)
 	}
+	r.event(Finished, []Key{j.Member.Key}, nil, "in service")
 	return report, nil
 }
 
@@ -128,7 +129,7 @@ func untilReady(ctx context.Context, ready func(context.Context) error) error {
 		if err == nil {
 			return nil
 		}
-		if wait := shiftSleep(ctx, pause); wait != nil {
+		if wait := sleep(ctx, pause); wait != nil {
 			return fmt.Errorf("not ready: %w (%w)", err, wait)
 		}
 	}

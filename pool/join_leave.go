@@ -35,13 +35,13 @@ func (p *Pool) Leave(ctx context.Context, l Leave) (*Report, error) {
 		return &Report{}, err
 	}
 	if drain = min(drain, time.Until(deadline)-reserve); drain > 0 && err == nil {
-		if err := shiftSleep(ctx, drain); err != nil {
+		if err := sleep(ctx, drain); err != nil {
 			return &Report{}, fmt.Errorf("draining %s: %w", l.Member, err)
 		}
 	}
 	report := &Report{}
 	err = p.impatient(ctx, func(ctx context.Context) (err error) {
-		report, err = p.Remove(ctx, l.Member)
+		report, err = p.change(ctx, "Leave", PlanOptions{}, removing([]Key{l.Member}))
 		return err
 	})
 	if err != nil {
@@ -110,7 +110,7 @@ func (p *Pool) impatient(ctx context.Context, do func(context.Context) error) er
 		if err == nil || ctx.Err() != nil || !gaveUp && !mayPass(err) {
 			return err
 		}
-		if shiftSleep(ctx, pause) != nil {
+		if sleep(ctx, pause) != nil {
 			return err
 		}
 	}

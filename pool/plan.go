@@ -283,8 +283,8 @@ func (p *Plan) String() string {
 	if p.Empty() {
 		b.WriteString("nothing to do")
 	} else {
-		fmt.Fprintf(&b, "%d to add, %d to reweight, %d to remove, %d calls",
-			p.Count(ActionAdd), p.Count(ActionReweight), p.Count(ActionRemove), p.Calls())
+		fmt.Fprintf(&b, "%d to add, %d to reweight, %d to remove, %s",
+			p.Count(ActionAdd), p.Count(ActionReweight), p.Count(ActionRemove), count(p.Calls(), "call"))
 	}
 	b.WriteByte('\n')
 	for _, l := range p.Lines {

@@ -122,7 +122,7 @@ func (r *Report) String() string {
 	if len(parts) == 0 {
 		parts = append(parts, "nothing to do")
 	}
-	fmt.Fprintf(&b, "%s, %d calls\n", strings.Join(parts, ", "), r.Calls)
+	fmt.Fprintf(&b, "%s, %s\n", strings.Join(parts, ", "), count(r.Calls, "call"))
 	for i, e := range r.Entries {
 		if e.Outcome == Done || e.Outcome == Unchanged || i > 0 && e.like(r.Entries[i-1]) {
 			continue

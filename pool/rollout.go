@@ -177,7 +177,7 @@ func (r *RolloutReport) String() string {
 			fmt.Fprintf(&b, "%d %s, ", n, stage)
 		}
 	}
-	fmt.Fprintf(&b, "%d calls\n", r.Calls)
+	fmt.Fprintf(&b, "%s\n", count(r.Calls, "call"))
 	for _, m := range r.Members {
 		if m.Err == nil && !m.Out {
 			continue

@@ -579,13 +579,21 @@ func (r *run) pause(ctx context.Context, s Step) error {
 		return nil
 	}
 	r.tell(Event{Kind: Waiting, Members: keysOf(s.Members), Left: d, Message: "for requests to end"})
+	if err := sleep(ctx, d); err != nil {
+		return fmt.Errorf("draining: %w", err)
+	}
+	return nil
+}
+
+// sleep waits, unless ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("draining: %w", context.Cause(ctx))
+		return context.Cause(ctx)
 	}
 }
 

@@ -289,7 +289,7 @@ func (w *shifting) bake(ctx context.Context, step int) error {
 	}
 	for left > 0 {
 		beat := min(left, shiftBeat)
-		if err := shiftSleep(ctx, beat); err != nil {
+		if err := sleep(ctx, beat); err != nil {
 			return err
 		}
 		left -= beat
@@ -312,17 +312,6 @@ func (w *shifting) bake(ctx context.Context, step int) error {
 	return nil
 }
 
-func shiftSleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // restore brings the old weights back, in time of its own. late says that a call
 // may still have an effect, so that it has to look again.
 func (w *shifting) restore(ctx context.Context, late bool) {
@@ -340,7 +329,7 @@ func (w *shifting) restore(ctx context.Context, late bool) {
 	back := func(ctx context.Context) error { return w.bringBackWeights(ctx, within/2) }
 	err := persist(ctx, 30*time.Second, back)
 	if err == nil && late {
-		if err = shiftSleep(ctx, min(10*time.Second, w.p.visible)); err == nil {
+		if err = sleep(ctx, min(10*time.Second, w.p.visible)); err == nil {
 			err = persist(ctx, 30*time.Second, back)
 		}
 	}

@@ -38,14 +38,18 @@ func (b *planner) isPresent(k Key) bool {
 // requests is the service's affair. Drain lets them end first. A member that is
 // not there is reported as Unchanged.
 func (p *Pool) Remove(ctx context.Context, members ...Key) (*Report, error) {
-	return p.change(ctx, "Remove", PlanOptions{}, func(b *planner) {
+	return p.change(ctx, "Remove", PlanOptions{}, removing(members))
+}
+
+func removing(members []Key) func(*planner) {
+	return func(b *planner) {
 		b.remove("members", members)
 		specs := make([]Spec, len(b.removes))
 		for i, m := range b.removes {
 			specs[i] = m.Spec()
 		}
 		b.calls(driver.Remove, specs)
-	})
+	}
 }
 
 // remove sorts out members to remove.
