@@ -90,7 +90,7 @@ func (r *run) planSwitch(o BlueGreen) (Switched, error) {
 	}
 	for _, s := range r.split(driver.Add, b.adds) {
 		if err := r.p.drv.Check(s.change()); err != nil {
-			return Switched{}, named(err, &s)
+			return Switched{}, withKeys(err, &s)
 		}
 	}
 	return sw, nil

@@ -45,8 +45,8 @@ type PlanOptions struct {
 	// may be removed or given another weight; 0 means any.
 	MaxChange float64
 	// AllowEmpty lets a plan remove the last member that is ours. Without it
-	// an empty desired list is refused: it is more often the answer of a broken
-	// inventory than a wish.
+	// that is refused, and so is an empty desired list: it is more often the
+	// answer of a broken inventory than a wish.
 	AllowEmpty bool
 	// KeepOthers keeps members that are not desired.
 	KeepOthers bool
@@ -222,15 +222,15 @@ func newPlan(method string, d Description, seen *snapshot, opts PlanOptions, che
 		}
 		s.Token = token(b.plan.ID, i)
 		if err := check(s.change()); err != nil {
-			return nil, named(err, s)
+			return nil, withKeys(err, s)
 		}
 	}
 	return b.plan, nil
 }
 
-// named says which members the problems of a step are about: indexes into a step
+// withKeys says which members the problems of a step are about: indexes into a step
 // say little to who gave a list.
-func named(err error, s *Step) error {
+func withKeys(err error, s *Step) error {
 	v, ok := errors.AsType[*cloudlb.ValidationError](err)
 	if !ok {
 		return err
