@@ -222,6 +222,9 @@ func checkServer(v *check.Checker, s driver.Spec) {
 	if s.Subnet != "" {
 		v.Addf("Subnet", "exists on ELB only: leave it empty")
 	}
+	if s.Zone != "" {
+		v.Addf("Zone", "is for ELB only: leave it empty")
+	}
 }
 
 // checkTwice finds members that are named twice, where the calls themselves do

@@ -231,6 +231,9 @@ func (p *poolDriver) checkMembers(ch driver.Change) []cloudlb.Problem {
 		if s.Subnet != "" {
 			v.Addf("Subnet", "exists on ELB only: leave it empty")
 		}
+		if s.Zone != "" {
+			v.Addf("Zone", "is for ELB only: leave it empty")
+		}
 		if p.grouped && s.Label != "" && s.Label != p.group {
 			v.Addf("Label", "is %q, but this pool is the member group %q: leave it empty", s.Label, p.group)
 		}

@@ -22,8 +22,7 @@ import (
 // subnet_cidr_id as Subnet. Addresses are written as netip.Addr writes them. The
 // ECS instance of a member is an alias of its address. Labels are the members'
 // names. To change and to remove members their IDs are needed, which package
-// pool reads. Members of pools with az_affinity cannot be added this way: they
-// need a zone.
+// pool reads. Members of pools with az_affinity need a Zone.
 //
 // Adding a member that is there, and removing one that is not, changes nothing
 // for that member and is reported as cloudlb.ErrAlreadyExists or
@@ -267,7 +266,7 @@ func (p *poolDriver) creating(ch driver.Change) BatchCreateMembersRequest {
 			name = s.Name
 		}
 		req.Members = append(req.Members, BatchMemberSpec{
-			Name: name, Address: canonical(s.Server), ProtocolPort: s.Port, SubnetCIDRID: s.Subnet, Weight: s.Weight,
+			Name: name, Address: canonical(s.Server), ProtocolPort: s.Port, SubnetCIDRID: s.Subnet, AvailabilityZone: s.Zone, Weight: s.Weight,
 		})
 	}
 	return req
@@ -390,7 +389,7 @@ func checkMembers(ch driver.Change) []cloudlb.Problem {
 // checkMembers says better is left out.
 func inTermsOfMembers(problems []cloudlb.Problem) []cloudlb.Problem {
 	names := strings.NewReplacer(
-		"members", "Members", "subnet_cidr_id", "Subnet", "protocol_port", "Port", "address", "Server",
+		"members", "Members", "subnet_cidr_id", "Subnet", "availability_zone", "Zone", "protocol_port", "Port", "address", "Server",
 		"].weight", "].Weight", "].name", "].Label", "].id", "].ID",
 	)
 	var out []cloudlb.Problem

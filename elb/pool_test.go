@@ -43,7 +43,7 @@ func TestPoolConformance(t *testing.T) {
 		"plain": {pool: fakecloud.Pool{}, spec: func(i int) driver.Spec {
 			s := address(i)
 			if i%2 == 1 {
-				s.Label, s.Subnet = "ours", "subnet-1"
+				s.Label, s.Subnet, s.Zone = "ours", "subnet-1", "cn-north-4a"
 			}
 			return s
 		}},

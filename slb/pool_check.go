@@ -105,6 +105,9 @@ func (c *poolCheck) server(s driver.Spec) {
 	if s.Subnet != "" {
 		c.Addf("Subnet", "exists on ELB only: leave it empty")
 	}
+	if s.Zone != "" {
+		c.Addf("Zone", "is for ELB only: leave it empty")
+	}
 }
 
 // leaving finds what is wrong with those that a swap takes out.

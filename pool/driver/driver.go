@@ -186,6 +186,9 @@ type Spec struct {
 	Type string `json:"type,omitempty"`
 	// Subnet is the ELB subnet_cidr_id of the address. Others do not have it.
 	Subnet string `json:"subnet,omitempty"`
+	// Zone is the availability zone of an address, which ELB wants in pools with
+	// az_affinity. Others do not take it.
+	Zone string `json:"zone,omitempty"`
 	// Name is the name of the instance, which APIG wants for members by
 	// instance ID, and ELB takes as the member's name where Label is empty.
 	Name string `json:"name,omitempty"`
@@ -219,7 +222,7 @@ type Member struct {
 
 // Spec is m as somebody would have to want it, to get it as it is.
 func (m Member) Spec() Spec {
-	return Spec{Key: m.Key, Weight: new(m.Weight), Type: m.Type, Subnet: m.Subnet, Name: m.Name, Label: m.Label, ID: m.ID}
+	return Spec{Key: m.Key, Weight: new(m.Weight), Type: m.Type, Subnet: m.Subnet, Zone: m.Zone, Name: m.Name, Label: m.Label, ID: m.ID}
 }
 
 // Is reports whether k names m: by Server or one of its Aliases, by the address

@@ -288,6 +288,8 @@ func (s *suite) unlike(m driver.Member, want driver.Spec) string {
 		return fmt.Sprintf("has the label %q in a pool without labels", m.Label)
 	case want.Type != "" && m.Type != want.Type:
 		return fmt.Sprintf("has the type %q, want %q", m.Type, want.Type)
+	case want.Zone != "" && m.Zone != want.Zone:
+		return fmt.Sprintf("has the zone %q, want %q", m.Zone, want.Zone)
 	case want.Subnet != "" && m.Subnet != want.Subnet:
 		return fmt.Sprintf("has the subnet %q, want %q", m.Subnet, want.Subnet)
 	case s.d.Portless != (m.Port == 0):

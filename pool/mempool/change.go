@@ -197,7 +197,7 @@ func find(members []member, s driver.Spec) (at int, several bool) {
 func (p *Pool) join(s driver.Spec, done time.Time) {
 	m := driver.Member{
 		Key: s.Key, Weight: p.desc.Weights.Default, Phase: driver.Joining,
-		Type: s.Type, Subnet: s.Subnet, Name: s.Name,
+		Type: s.Type, Subnet: s.Subnet, Zone: s.Zone, Name: s.Name,
 	}
 	if s.Weight != nil {
 		m.Weight = *s.Weight
