@@ -484,3 +484,18 @@ func TestGoneWhileAwaited(t *testing.T) {
 		}
 	})
 }
+
+// TestReadsFailForAWhile: the pool cannot be read right after a call.
+func TestReadsFailForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := mempool.New(mempool.WithServers("i-1:80"))
+		mem.Inject(mempool.Fault{Op: mempool.Members, Skip: 1, Times: 3})
+		mem.Inject(mempool.Fault{Op: mempool.Health, Skip: 0, Times: 3})
+		p := pool.New(mem)
+		r, err := p.Replace(t.Context(), []pool.Key{key("i-1")}, servers(2, 2), pool.PlanOptions{})
+		if err != nil || r.Count(pool.Done) != 2 {
+			t.Errorf("%v\n%s", err, r)
+		}
+	})
+}

@@ -403,12 +403,13 @@ func (r *run) lookAgain(ctx context.Context, s *Step, left Step, patience time.D
 		r.confirm([]Step{*s})
 		return r.progressed(s, left), nil
 	}
-	if done, err := look(ctx); err != nil || done || patience == 0 {
+	if patience == 0 {
+		_, err := look(ctx)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := r.poll(ctx, effectSchedule, func() []string { return nil }, look)
+	err := r.until(ctx, effectSchedule, func() []string { return nil }, look)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // it had no effect
 	}
@@ -460,12 +461,9 @@ func (r *run) settle(ctx context.Context, steps []Step) error {
 		}
 		return len(left) == 0, nil
 	}
-	if done, err := check(ctx); err != nil || done {
-		return err
-	}
 	wait, cancel := context.WithTimeout(ctx, r.p.visible)
 	defer cancel()
-	err := r.poll(wait, effectSchedule, func() []string { return texts(left) }, check)
+	err := r.until(wait, effectSchedule, func() []string { return texts(left) }, check)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w after %s: %s; read the pool and apply again", ErrNotVisible, r.p.visible, keyList(left))
 		for _, k := range left {
@@ -533,10 +531,7 @@ func (r *run) await(ctx context.Context, specs []Spec, within time.Duration) err
 		}
 		return len(left) == 0, nil
 	}
-	done, err := check(wait)
-	if err == nil && !done {
-		err = r.poll(wait, healthSchedule, func() []string { return texts(left) }, check)
-	}
+	err := r.until(wait, healthSchedule, func() []string { return texts(left) }, check)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w after %s: %s", ErrNotInService, within, keyList(left))
 		if why != nil {
@@ -595,6 +590,17 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// until looks at once, and then as poll does. A look that fails in a way that can
+// pass does not end it.
+func (r *run) until(ctx context.Context, schedule poll.Schedule, left func() []string, look func(context.Context) (bool, error)) error {
+	done, err := look(ctx)
+	passing := errors.Is(err, cloudlb.ErrThrottled) || errors.Is(err, cloudlb.ErrUnavailable) || errors.Is(err, cloudlb.ErrBusy)
+	if err == nil && done || err != nil && !passing {
+		return err
+	}
+	return r.poll(ctx, schedule, left, look)
 }
 
 // poll is the one waiting loop.
