@@ -56,8 +56,8 @@ func (e Event) String() string {
 		b.WriteString(": ")
 		b.WriteString(keyList(e.Members))
 	}
-	if e.Left > 0 {
-		fmt.Fprintf(&b, " (%s left)", e.Left.Round(time.Second))
+	if left := e.Left.Round(time.Second); left > 0 {
+		fmt.Fprintf(&b, " (%s left)", left)
 	}
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
