@@ -108,7 +108,8 @@ const (
 //
 // When New does not come into service, a call fails, or ctx ends, Old goes on, or
 // comes back, with its weights, and what was added is drained and removed within
-// RestoreTimeout and Drain; Stage says whether that went well. When the turn is
+// RestoreTimeout and Drain, and the time for which lists may lag if a call had no
+// certain end; Stage says whether that went well. When the turn is
 // lost (ErrLockLost) nothing more is changed: call Back.
 //
 // It is refused, and nothing is sent, where members cannot be kept in the pool
@@ -140,21 +141,35 @@ func (p *Pool) BlueGreen(ctx context.Context, o BlueGreen) (*Switched, error) {
 		return sw, r.reportSwitch(turn, sw, err)
 	}
 	err = lockLost(turn, err)
-	notInService := sw.Stage == StageAdding && errors.Is(err, ErrNotInService)
-	if errors.Is(err, ErrLockLost) || o.KeepNew && notInService {
+	if errors.Is(err, ErrLockLost) {
 		return sw, r.reportSwitch(turn, sw, err)
 	}
 	within := o.RestoreTimeout
 	if within <= 0 {
 		within = DefaultRestore
 	}
-	own, cancel := context.WithTimeout(context.WithoutCancel(turn), within+max(removalDrain(r.d, o.Drain), 0))
-	defer cancel()
-	r.event(Noticed, nil, err, "going back")
+	var late time.Duration
 	if unsure(turn, err) { // what was sent may still have an effect
-		_ = sleep(own, min(10*time.Second, p.visible))
+		late = r.lateness()
 	}
-	if backErr := persist(own, 30*time.Second, func(ctx context.Context) error { return r.goBack(ctx, sw) }); backErr != nil {
+	own, cancel := context.WithTimeout(context.WithoutCancel(turn), within+late+max(removalDrain(r.d, o.Drain), 0))
+	defer cancel()
+	back := r.goBack
+	if o.KeepNew && sw.Stage == StageAdding && errors.Is(err, ErrNotInService) {
+		back = r.bringOld // a killed process may have begun to take it out
+	} else {
+		r.event(Noticed, nil, err, "going back")
+	}
+	switch {
+	case late == 0:
+	case sw.Stage == StageSwitching:
+		r.calm(own, sw.held())
+	default:
+		_ = sleep(own, late)
+	}
+	if backErr := persist(own, 30*time.Second, func(ctx context.Context) error { return back(ctx, sw) }); backErr != nil && sw.Stage == StageBack {
+		err = errors.Join(err, backErr) // of the journal
+	} else if backErr != nil {
 		err = errors.Join(err, fmt.Errorf("it is not all as before, call Back: %w", backErr))
 	}
 	return sw, r.reportSwitch(own, sw, err)
@@ -181,7 +196,8 @@ func (p *Pool) Finish(ctx context.Context, sw *Switched) error {
 // Back puts sw.Old to work again with the weights that it had, waits until it is
 // in service, then drains and removes those of sw.New that were added, and gives
 // the others their weights back. It can be called at any stage; what Finish has
-// removed is added again. When Old does not come into service New goes on.
+// removed is added again. When Old does not come into service, or somebody else
+// has removed all of it (ErrDrift), New goes on.
 // Calling it again is no error.
 func (p *Pool) Back(ctx context.Context, sw *Switched) error {
 	r, turn, end, err := p.resumeSwitch(ctx, "Back", sw)

@@ -239,25 +239,20 @@ func (r *run) bringIn(ctx context.Context, members []SwitchedMember) error {
 
 // removeOld is Finish.
 func (r *run) removeOld(ctx context.Context, sw *Switched) error {
-	old := make(map[Key]bool)
-	var there []Spec
-	for _, m := range sw.Old {
-		now, ok := r.seen.present(m.Key)
-		if !ok {
-			continue
-		}
-		if !r.isHeld(now) {
-			return fmt.Errorf("%w: %s gets requests again: call Back, or give it weight 0", ErrDrift, m.Key)
-		}
-		old[now.Key] = true
-		there = append(there, now.Spec())
+	there, err := r.removable(sw)
+	if err != nil {
+		return err
 	}
-	if len(there) > 0 {
-		if n := r.seen.inService(r.d, old); n < r.min && !r.ignore {
-			return fmt.Errorf("%w: %d, and MinInService is %d: Old is the way back and stays", ErrMinInService, n, r.min)
-		}
-		left := removalDrain(r.d, time.Duration(sw.Drain)) - time.Since(sw.At)
+	drain := removalDrain(r.d, time.Duration(sw.Drain))
+	left := min(drain-time.Since(sw.At), drain) // the clock that At is from may be ahead
+	if len(there) > 0 && left > 0 {
 		if err := r.pause(ctx, Step{Do: Pause, Members: there, For: Duration(left)}); err != nil {
+			return err
+		}
+		if err := r.look(ctx, !r.ignore); err != nil {
+			return err
+		}
+		if there, err = r.removable(sw); err != nil { // much can have happened meanwhile
 			return err
 		}
 	}
@@ -273,11 +268,66 @@ func (r *run) removeOld(ctx context.Context, sw *Switched) error {
 	return r.enter(ctx, sw, StageFinished)
 }
 
+// removable are those of Old that are there, if they can be removed.
+func (r *run) removable(sw *Switched) ([]Spec, error) {
+	old := make(map[Key]bool)
+	var there []Spec
+	for _, m := range sw.Old {
+		now, ok := r.seen.present(m.Key)
+		if !ok {
+			continue
+		}
+		if !r.isHeld(now) {
+			return nil, fmt.Errorf("%w: %s gets requests again: call Back, or give it weight 0", ErrDrift, m.Key)
+		}
+		old[now.Key] = true
+		there = append(there, now.Spec())
+	}
+	if n := r.seen.inService(r.d, old); len(there) > 0 && n < r.min && !r.ignore {
+		return nil, fmt.Errorf("%w: %d, and MinInService is %d: Old is the way back and stays", ErrMinInService, n, r.min)
+	}
+	return there, nil
+}
+
 // goBack is Back. It can begin anywhere.
 func (r *run) goBack(ctx context.Context, sw *Switched) error {
 	if err := r.look(ctx, !r.ignore); err != nil {
 		return err
 	}
+	if r.oldIsGone(sw) {
+		return fmt.Errorf("%w: all of Old is gone, so that nobody would have the requests of New: New stays; add members and remove it yourself", ErrDrift)
+	}
+	if sw.Stage != StageBack {
+		// A journal that cannot be written does not keep Old out of service: from
+		// the stage that it has, everything can go on as well.
+		_ = r.enter(ctx, sw, StageReturning)
+	}
+	if err := r.bringOld(ctx, sw); err != nil {
+		return err
+	}
+	if err := r.takeBackNew(ctx, sw); err != nil {
+		return err
+	}
+	return r.enter(ctx, sw, StageBack)
+}
+
+// oldIsGone reports that somebody removed all of Old that had requests.
+func (r *run) oldIsGone(sw *Switched) bool {
+	had := false
+	for _, m := range sw.Old {
+		if *m.Weight == 0 || m.Disabled {
+			continue
+		}
+		if m.Removed || r.isThere(m.Key) {
+			return false
+		}
+		had = true
+	}
+	return had && sw.Stage != StageBack
+}
+
+// bringOld has those of Old in service that are not, by what was seen last.
+func (r *run) bringOld(ctx context.Context, sw *Switched) error {
 	var old []SwitchedMember
 	var await []Spec
 	for _, m := range sw.Old {
@@ -294,23 +344,10 @@ func (r *run) goBack(ctx context.Context, sw *Switched) error {
 			await = append(await, m.Spec)
 		}
 	}
-	if sw.Stage != StageBack {
-		if err := r.enter(ctx, sw, StageReturning); err != nil {
-			return err
-		}
-	}
-	if err := r.bringIn(ctx, old); err != nil {
+	if err := r.bringIn(ctx, old); err != nil || len(await) == 0 {
 		return err
 	}
-	if len(await) > 0 {
-		if err := r.await(ctx, await, time.Duration(sw.InService)); err != nil {
-			return err
-		}
-	}
-	if err := r.takeBackNew(ctx, sw); err != nil {
-		return err
-	}
-	return r.enter(ctx, sw, StageBack)
+	return r.await(ctx, await, time.Duration(sw.InService))
 }
 
 // takeBackNew has New as it was before the switch.

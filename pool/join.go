@@ -194,7 +194,7 @@ func (p *Pool) Serve(ctx context.Context, j Join, l Leave) error {
 		l.Member = j.Member.Key
 	}
 	_, err := p.Join(ctx, j)
-	if errors.Is(err, cloudlb.ErrInvalid) {
+	if e, ok := errors.AsType[*cloudlb.Error](err); ok && e.Class == cloudlb.ClassInvalid && e.Outcome == cloudlb.OutcomeNotSent {
 		return err // it is not there
 	}
 	if err == nil {

@@ -438,21 +438,36 @@ func (r *rollout) returnBatch(ctx context.Context, batch []*rolloutEntry) error 
 func (r *rollout) backInService(ctx context.Context, well []*rolloutEntry) error {
 	var awaited []*rolloutEntry
 	var specs []Spec
-	for _, e := range well {
-		m, there := r.seen.present(e.Key)
-		switch {
-		case !there:
-			r.gone(e)
-		case !r.isOut(*m) && m.Weight > 0 && m.Phase != driver.Disabled: // at weight 0 health says nothing
-			awaited, specs = append(awaited, e), append(specs, m.Spec())
+	var err error
+	for end := time.Now().Add(r.within()); ; {
+		awaited, specs = awaited[:0], specs[:0]
+		gone := r.state.count(RolloutGone)
+		for _, e := range well {
+			m, there := r.seen.present(e.Key)
+			switch {
+			case e.Stage == RolloutGone:
+			case !there:
+				r.gone(e)
+			case !r.isOut(*m) && m.Weight > 0 && m.Phase != driver.Disabled: // at weight 0 health says nothing
+				awaited, specs = append(awaited, e), append(specs, m.Spec())
+			}
 		}
-	}
-	if len(specs) == 0 {
-		return nil
-	}
-	err := r.await(ctx, specs, r.within())
-	if err == nil || ctx.Err() != nil || !errors.Is(err, ErrNotInService) {
-		return err
+		if len(specs) == 0 {
+			return nil
+		}
+		if errors.Is(err, ErrDrift) && gone == r.state.count(RolloutGone) {
+			return err
+		}
+		err = r.await(ctx, specs, max(time.Until(end), time.Second))
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if errors.Is(err, ErrNotInService) {
+			break
+		}
+		if !errors.Is(err, ErrDrift) { // one is gone, and the others are awaited still
+			return err
+		}
 	}
 	var out []held
 	var serving []Member

@@ -60,7 +60,7 @@ func (r *run) giveBack(turn context.Context, within time.Duration, members []hel
 // brought back before that, members would be taken out afterwards.
 func (r *run) calm(ctx context.Context, members []held) {
 	start := time.Now()
-	longest := min(10*time.Second, r.p.visible)
+	longest := r.lateness()
 	left := func() []string { return texts(keysOfHeld(members)) }
 	_ = r.poll(ctx, effectSchedule, left, func(ctx context.Context) (bool, error) { // giveBack sees what is wrong
 		if err := r.look(ctx, false); err != nil {
@@ -75,6 +75,16 @@ func (r *run) calm(ctx context.Context, members []held) {
 		}
 		return !moving && (out || time.Since(start) >= longest), nil
 	})
+}
+
+// lateness is how long the effect of a call may stay unseen that was under way
+// when something ended: as long as lists may lag where one was sent whose effect
+// nobody has seen.
+func (r *run) lateness() time.Duration {
+	if len(r.ledger.blind) > 0 {
+		return r.p.visible
+	}
+	return min(10*time.Second, r.p.visible)
 }
 
 // unsure reports errors after which a change may still happen. When the context

@@ -86,6 +86,9 @@ func readState(content []byte, d Description, method string) (*rolloutState, err
 	case s.Service != d.Service || s.Region != d.Region || s.Pool != d.ID:
 		return nil, refuse("Journal", "is of pool %s/%s/%s, not %s: use one journal for each pool", s.Service, s.Region, s.Pool, name(d))
 	}
+	if len(s.Members) == 0 { // a BlueGreen keeps version and pool under the same names
+		return nil, refuse("Journal", "is not what a Rollout has written: it has no members; give the Rollout a journal of its own")
+	}
 	seen := make(map[Key]bool, len(s.Members))
 	for i := range s.Members {
 		e := &s.Members[i]
@@ -113,6 +116,16 @@ func (s *rolloutState) complete() bool {
 		return false
 	}
 	return !slices.ContainsFunc(s.Members, func(e rolloutEntry) bool { return e.Stage != RolloutDone && e.Stage != RolloutGone })
+}
+
+func (s *rolloutState) count(stage RolloutStage) int {
+	n := 0
+	for i := range s.Members {
+		if s.Members[i].Stage == stage {
+			n++
+		}
+	}
+	return n
 }
 
 // load reads the journal, nil if there is none or nothing in it.

@@ -114,7 +114,9 @@ func (m RolloutMember) MarshalJSON() ([]byte, error) {
 // journal: the next one begins anew. What is deployed stays so, and a member
 // whose deploy was interrupted or failed gets requests again: look at it first. A
 // weight that somebody else has set meanwhile stays. With a journal that has no
-// unfinished rollout nothing is done. It can be called again.
+// unfinished rollout nothing is done. It can be called again. Right after a kill,
+// a member that the journal has taken out and that still serves is looked at
+// again when lists no longer lag (WithVisibility): that can take a minute.
 func (p *Pool) RestoreFrom(ctx context.Context, journal Journal) (*RolloutReport, error) {
 	if journal == nil {
 		return &RolloutReport{}, invalid(Description{}, "RestoreFrom", problem("journal", "is nil: it is what knows the weights"))
@@ -130,17 +132,26 @@ func (p *Pool) RestoreFrom(ctx context.Context, journal Journal) (*RolloutReport
 		return r.report(), err
 	}
 	r.o.Release = r.state.Release
-	var out []held
+	var out, unseen []held
 	for i := range r.state.Members {
 		e := &r.state.Members[i]
-		if !r.isThere(e.Key) && e.isOut() {
+		m, there := r.seen.present(e.Key)
+		switch {
+		case !e.isOut():
+		case !there:
 			r.gone(e)
-		} else if e.isOut() {
+		default:
 			out = append(out, e.held)
+			if e.Stage != RolloutReturning && !r.isOut(*m) {
+				unseen = append(unseen, e.held)
+			}
 		}
 	}
 	r.event(Started, keysOfHeld(out), nil, "giving %s back what they had", count(len(out), "member"))
 	err = r.bringBack(turn, r.stillOut(out))
+	if err == nil {
+		err = r.bringBackLate(turn, unseen)
+	}
 	if err == nil {
 		for i := range r.state.Members {
 			switch e := &r.state.Members[i]; e.Stage {
@@ -161,4 +172,21 @@ func (p *Pool) RestoreFrom(ctx context.Context, journal Journal) (*RolloutReport
 	}
 	r.event(Finished, nil, nil, "the journal is finished")
 	return r.report(), nil
+}
+
+// bringBackLate looks again at members that are not out although the journal says
+// so, when lists no longer lag behind what a process did that was killed a moment
+// ago.
+func (r *rollout) bringBackLate(turn context.Context, members []held) error {
+	left := min(time.Until(r.state.Saved.Add(r.p.visible)), r.p.visible)
+	if left <= 0 || len(members) == 0 {
+		return nil
+	}
+	if err := sleep(turn, left); err != nil {
+		return err
+	}
+	if err := r.look(turn, false); err != nil {
+		return err
+	}
+	return r.bringBack(turn, r.stillOut(members))
 }

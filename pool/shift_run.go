@@ -326,10 +326,11 @@ func (w *shifting) restore(ctx context.Context, late bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	w.event(Started, nil, nil, "bringing back the old weights")
+	wait := w.lateness()
 	back := func(ctx context.Context) error { return w.bringBackWeights(ctx, within/2) }
 	err := persist(ctx, 30*time.Second, back)
 	if err == nil && late {
-		if err = sleep(ctx, min(10*time.Second, w.p.visible)); err == nil {
+		if err = sleep(ctx, min(wait, within/2)); err == nil {
 			err = persist(ctx, 30*time.Second, back)
 		}
 	}
