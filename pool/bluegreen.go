@@ -248,18 +248,6 @@ func (sw *Switched) held() []held {
 	return out
 }
 
-// removalDrain is how long members are drained that are removed then.
-func removalDrain(d Description, drain time.Duration) time.Duration {
-	switch {
-	case drain < 0 || drain == 0 && d.Draining > 0:
-		return 0
-	case drain == 0:
-		return DefaultDrain
-	default:
-		return drain
-	}
-}
-
 // isHeld reports whether a member gets no requests by anybody's will.
 func (r *run) isHeld(m *Member) bool {
 	return m.Phase == driver.Disabled || m.Phase == driver.Leaving || m.Weight == 0

@@ -33,9 +33,9 @@
 //
 // # Turns
 //
-// Methods that change one pool wait for each other, for as long as they run;
-// so a function that is called by Rollout must not change the same pool by the
-// methods of a Pool. Calls that lock the same resource (two vServer groups of
+// Methods that change one pool wait for each other, for as long as they run,
+// Join and Leave only for their calls; so a function that is called by Rollout
+// must not change the same pool by the methods of a Pool. Calls that lock the same resource (two vServer groups of
 // one SLB load balancer) wait for each other one by one. This holds among the
 // pools of one client; WithLocker makes it hold among processes.
 package pool

@@ -362,10 +362,7 @@ func (b *planner) in(adds, raised []Spec) {
 
 // out changes weights, drains and removes.
 func (b *planner) out(weights []Spec, removes []Member) {
-	drain := b.opts.Drain
-	if drain == 0 && b.d.Draining == 0 {
-		drain = DefaultDrain
-	}
+	drain := removalDrain(b.d, b.opts.Drain)
 	specs := make([]Spec, len(removes))
 	var drained []Spec
 	for i, m := range removes {
@@ -448,7 +445,20 @@ func (b *planner) calls(kind driver.Kind, specs []Spec) {
 	}
 }
 
-// drainTime is how long a drain with the given options lasts.
+// removalDrain is how long members are drained that are removed then: not
+// by us where the service drains what is removed.
+func removalDrain(d Description, drain time.Duration) time.Duration {
+	switch {
+	case drain < 0 || drain == 0 && d.Draining > 0:
+		return 0
+	case drain == 0:
+		return DefaultDrain
+	default:
+		return drain
+	}
+}
+
+// drainTime is how long members are drained that stay in the pool.
 func drainTime(d Description, drain time.Duration) time.Duration {
 	switch {
 	case drain > 0:
